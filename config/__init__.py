@@ -1,0 +1,1 @@
+"""Settings, taxonomy and word lists: everything an operator may read or change, and nothing that runs."""

@@ -1,0 +1,155 @@
+"""Every setting, frozen and validated; `default.toml` comments each of them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A part of the settings: frozen, no unknown keys; secrets are masked when printed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ServerSettings(Section):
+    """The HTTP server."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    drain_s: Seconds = 25.0
+
+
+class AccountSettings(Section):
+    """A platform that may use the daemon."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    access_key: SecretStr | None = None
+    access_key_sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+    max_streams: Annotated[int, Field(ge=0)] = 1000
+    max_requests_per_s: Annotated[int, Field(ge=1)] = 500
+    lists_dir: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_key(self) -> AccountSettings:
+        if (self.access_key is None) == (self.access_key_sha256 is None):
+            raise ValueError("needs exactly one of access_key and access_key_sha256")
+        if self.access_key is not None and not self.access_key.get_secret_value():
+            raise ValueError("access_key must not be empty")
+        return self
+
+    @property
+    def key_digest(self) -> bytes:
+        """SHA-256 of the access key: what is kept and compared."""
+        if self.access_key is not None:
+            return hashlib.sha256(self.access_key.get_secret_value().encode()).digest()
+        return bytes.fromhex(self.access_key_sha256 or "")
+
+
+class NetworkSettings(Section):
+    """What the daemon may connect to, and for how long it waits."""
+
+    allow_private_addresses: bool = False
+    ca_file: Path | None = None
+    connect_timeout_s: Seconds = 10.0
+    read_timeout_s: Seconds = 15.0
+
+
+class RecogniserSettings(Section):
+    """The speech recogniser."""
+
+    model: Annotated[str, Field(min_length=1)] = "base"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    compute_type: str = "auto"
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+    batch_size: Annotated[int, Field(ge=1, le=64)] = 8
+    max_delay_s: Seconds = 8.0
+    cache_dir: Path | None = None
+
+    @field_validator("compute_type")
+    @classmethod
+    def _known_compute_type(cls, value: str) -> str:
+        known = (
+            "auto", "default", "int8", "int8_float16", "int8_bfloat16", "int8_float32",
+            "int16", "float16", "bfloat16", "float32",
+        )  # fmt: skip
+        if value not in known:
+            raise ValueError(f"must be one of {', '.join(known)}")
+        return value
+
+
+class SpeechSettings(Section):
+    """When a window is worth recognising."""
+
+    min_speech_share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    second_opinion: bool = True
+
+
+class CallbackSettings(Section):
+    """How callbacks are delivered."""
+
+    timeout_s: Seconds = 10.0
+    attempts: Annotated[int, Field(ge=1, le=1000)] = 20
+    first_retry_s: Seconds = 5.0
+    max_retry_s: Seconds = 60.0
+    connections_per_consumer: Annotated[int, Field(ge=1, le=1000)] = 16
+
+
+class ClipSettings(Section):
+    """The audio clips that callbacks point to."""
+
+    public_base_url: str = ""
+    retention_hours: Annotated[float, Field(gt=0)] = 72.0
+    bit_rate_kbps: Annotated[int, Field(ge=16, le=160)] = 32
+
+    @field_validator("public_base_url")
+    @classmethod
+    def _absolute_http(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be an http or https address such as https://clips.example.org")
+        return value.rstrip("/")
+
+
+class LogSettings(Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+class Settings(Section):
+    """All settings of one daemon."""
+
+    data_dir: Path = Path("audiowarden-data")
+    server: ServerSettings = ServerSettings()
+    accounts: tuple[AccountSettings, ...] = ()
+    network: NetworkSettings = NetworkSettings()
+    recogniser: RecogniserSettings = RecogniserSettings()
+    speech: SpeechSettings = SpeechSettings()
+    callbacks: CallbackSettings = CallbackSettings()
+    clips: ClipSettings = ClipSettings()
+    logs: LogSettings = LogSettings()
+
+    @field_validator("accounts")
+    @classmethod
+    def _distinct(cls, accounts: tuple[AccountSettings, ...]) -> tuple[AccountSettings, ...]:
+        names = [account.name for account in accounts]
+        if len(set(names)) < len(names):
+            raise ValueError("two accounts have the same name")
+        if len({account.key_digest for account in accounts}) < len(accounts):
+            raise ValueError("two accounts have the same access key")
+        return accounts
+
+
+SECRET_NAME = re.compile(r"key|secret|token|password", re.IGNORECASE)
+"""Names of settings whose values are never shown."""

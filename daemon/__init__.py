@@ -1,0 +1,1 @@
+"""The service around the pipeline: contracts, registry, ledger, outbox, storage, command line."""

@@ -1,0 +1,1 @@
+"""The live audio stream contract: start, finish, callback."""

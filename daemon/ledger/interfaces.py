@@ -1,0 +1,136 @@
+"""The ledger protocol: durable work queues for streams and callbacks (and, later, jobs)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from config.errors import AudiowardenError
+
+
+class LedgerError(AudiowardenError):
+    """The ledger cannot be read or written (disk full, damaged file, engine away)."""
+
+    retryable = True
+
+
+class LimitReachedError(AudiowardenError):
+    """A group already holds as many items as its limit allows."""
+
+
+class Renewal(StrEnum):
+    """What the ledger says to the holder of an item."""
+
+    OK = "ok"
+    STOP = "stop"
+    """Somebody asked for the item to be stopped: finish it."""
+    LOST = "lost"
+    """Another holder has it: let go without touching it."""
+    RETRY = "retry"
+    """The engine cannot be reached right now: go on, ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """The outcome of a put. `first_body` is the body of the item that holds the key: yours if `created`."""
+
+    created: bool
+    first_body: bytes
+
+
+class Lease(Protocol):
+    """The right to work on one item until it is done, released, or lost with this process."""
+
+    @property
+    def group(self) -> str:
+        """Who the item belongs to: an account (streams), a stream id (callbacks)."""
+
+    @property
+    def key(self) -> str:
+        """The item's identity within its group."""
+
+    @property
+    def lane(self) -> str:
+        """What the item competes for, such as a consumer's origin; empty when nothing."""
+
+    @property
+    def body(self) -> bytes:
+        """What was put."""
+
+    @property
+    def progress(self) -> bytes:
+        """What `save` stored last, by any holder; empty at first."""
+
+    @property
+    def attempt(self) -> int:
+        """How often the item has been released with a failure before this lease; 0 at first."""
+
+    async def save(self, progress: bytes) -> None:
+        """Store how far the work has come, for whoever holds the item next."""
+
+    async def renew(self) -> Renewal:
+        """Say that the holder is alive, and learn whether it shall stop."""
+
+    async def done(self) -> None:
+        """Remove the item: the work is complete."""
+
+    async def release(self, delay_s: float = 0.0, *, failed: bool = False) -> None:
+        """Give the item back, to be offered again after `delay_s`; `failed` counts an attempt."""
+
+
+class WorkQueue(Protocol):
+    """A durable queue of items, unique by (group, key)."""
+
+    async def put(self, group: str, key: str, body: bytes, *, lane: str = "", limit: int = 0) -> Put:
+        """Add an item unless the key is there; durable when this returns.
+
+        Raises LimitReachedError when the group holds `limit` items already (0: no limit), and only for a key
+        that is not there. Races of identical puts create exactly one.
+        """
+
+    async def take(self, n: int, wait_s: float, *, skip_lanes: Collection[str] = ()) -> list[Lease]:
+        """Lease up to `n` items that are due, oldest first; wait up to `wait_s` for the first.
+
+        In an ordered queue only the oldest item of a group is ever offered, so that a group is worked on in
+        the order of its puts, one item at a time.
+        """
+
+    async def find(self, group: str, key: str) -> bytes | None:
+        """Return the item's body, or None."""
+
+    async def count(self, group: str | None = None) -> int:
+        """Count the items of a group (None: of all)."""
+
+    async def stop(self, group: str, key: str) -> bytes | None:
+        """Ask the holder to stop and free the key at once for a new put; None: no such item.
+
+        The item itself stays until its holder is done with it.
+        """
+
+
+class DeadLetters(Protocol):
+    """Callbacks that were given up: kept for the operator."""
+
+    async def bury(self, lease: Lease, reason: str) -> None:
+        """Move a leased item out of its queue into the dead letters, atomically."""
+
+
+class Ledger(Protocol):
+    """Everything durable, opened once per process."""
+
+    @property
+    def streams(self) -> WorkQueue:
+        """Live streams: group = account, key = the stream's identity."""
+
+    @property
+    def callbacks(self) -> WorkQueue:
+        """Undelivered callbacks, ordered: group = stream id, key = sequence number."""
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """Callbacks that were given up."""
+
+    async def close(self) -> None:
+        """Flush and close; leases of this process lapse."""

@@ -1,0 +1,1 @@
+"""Where clips are kept and how they are fetched, behind one protocol."""

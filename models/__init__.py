@@ -1,0 +1,1 @@
+"""Machine-learning models behind small protocols; each file alone imports its library."""

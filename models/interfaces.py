@@ -1,0 +1,74 @@
+"""The protocols behind which models stand; a further model is one file that implements one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.results import AudioSpans, TextFinding, Transcript
+
+Samples = NDArray[np.float32]
+"""Mono audio, shape (n,), float32 in -1..1, 16 kHz."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One window to recognise. `language` is an ISO 639-1 code, or None to detect it."""
+
+    samples: Samples
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A first reading. `doubtful` asks for a second one (a loop, or a low confidence)."""
+
+    transcript: Transcript
+    doubtful: bool
+
+
+class SpeechRecogniser(Protocol):
+    """A recogniser that reads several windows at once.
+
+    Methods block and are called from the batcher's own threads, several at a time up to `workers`.
+    They raise RecognitionError when the model fails.
+    """
+
+    @property
+    def workers(self) -> int:
+        """How many threads may call at once."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many windows one call reads best."""
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The ISO 639-1 codes this model can be told to expect."""
+
+    def read(self, batch: Sequence[Utterance]) -> list[Attempt]:
+        """Read a batch fast; one attempt per utterance, in order."""
+
+    def read_again(self, utterance: Utterance) -> Transcript:
+        """Read one doubtful window slowly, with full context; inventions are dropped here for good."""
+
+    def close(self) -> None:
+        """Free the model's memory."""
+
+
+class AudioSpanDetector(Protocol):
+    """Finds speech, singing and music; blocking, thread-safe, tens of milliseconds a window."""
+
+    def detect(self, samples: Samples) -> AudioSpans:
+        """Return the spans within `samples`."""
+
+
+class TextClassifier(Protocol):
+    """Finds risks in a text; blocking, thread-safe, a few milliseconds."""
+
+    def classify(self, text: str, language: str) -> list[TextFinding]:
+        """Return the findings; `language` is an ISO 639-1 code or empty when unknown."""

@@ -1,0 +1,1 @@
+"""One window's way: source, windows, speech, analysis, verdict."""

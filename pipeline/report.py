@@ -1,0 +1,99 @@
+"""What a stream tells its platform: a report per window, and how it ended. Vendor-neutral."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from config.taxonomy import Label, RiskType
+from models.results import EMPTY_TRANSCRIPT, ListMatch, Span, Transcript
+from pipeline.source import SourceFault
+
+
+class RiskLevel(StrEnum):
+    """What the platform is advised to do."""
+
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
+    REVIEW = "REVIEW"
+    REJECT = "REJECT"
+
+
+class Evidence(StrEnum):
+    """Where a finding comes from."""
+
+    TEXT = "text"
+    AUDIO = "audio"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A label that applies to a window, with its level under the stream's policy."""
+
+    label: Label
+    level: RiskLevel
+    probability: float
+    evidence: Evidence
+    spans: tuple[Span, ...] = ()
+    """Places in the report's `text`."""
+
+
+class Failure(StrEnum):
+    """Why a window could not be moderated."""
+
+    OVERLOAD = "overload"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class WindowReport:
+    """The verdict on one window with its evidence."""
+
+    index: int
+    started_at: float
+    """Seconds since the epoch, as are the other times."""
+    ended_at: float
+    processing_began_at: float
+    processing_ended_at: float
+    level: RiskLevel = RiskLevel.PASS
+    findings: tuple[Finding, ...] = ()
+    """Every label that applies, the strongest first."""
+    list_matches: tuple[ListMatch, ...] = ()
+    transcript: Transcript = EMPTY_TRANSCRIPT
+    text: str = ""
+    """What findings' spans refer to: the transcript, after the previous window's text when that was asked."""
+    silent: bool = False
+    clip_url: str = ""
+    previous_clip_url: str = ""
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """How a stream ended. `fault` is None when it ended or was finished as it should."""
+
+    fault: SourceFault | None
+    streamed_s: float
+    """Seconds of audio that were heard."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """What to moderate and how to report it, in our own words."""
+
+    stream_id: str
+    account: str
+    url: str
+    risks: frozenset[RiskType]
+    language: str | None
+    """ISO 639-1 code; None: detect."""
+    policy: str = "default"
+    role: str = "USER"
+    report_all: bool = False
+    """Report every window, not only those that are not PASS."""
+    previous_text: bool = False
+    previous_clip: bool = False
+    moderate_every: int = 1
+    """Moderate one window out of so many."""
+    list_names: frozenset[str] | None = field(default=None)
+    """Customer lists to apply; None: all of the account."""
