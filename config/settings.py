@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from config.taxonomy import RiskType
+
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -127,6 +129,13 @@ class LogSettings(Section):
     format: Literal["auto", "json", "console"] = "auto"
 
 
+class ThresholdSettings(Section):
+    """Probabilities from which a label is REVIEW and REJECT; above 1 means never."""
+
+    review: Annotated[float, Field(ge=0, le=10)]
+    reject: Annotated[float, Field(ge=0, le=10)]
+
+
 class Settings(Section):
     """All settings of one daemon."""
 
@@ -139,6 +148,18 @@ class Settings(Section):
     callbacks: CallbackSettings = CallbackSettings()
     clips: ClipSettings = ClipSettings()
     logs: LogSettings = LogSettings()
+    policies: dict[str, dict[str, ThresholdSettings]] = {}
+
+    @field_validator("policies")
+    @classmethod
+    def _known_risks(
+        cls, policies: dict[str, dict[str, ThresholdSettings]]
+    ) -> dict[str, dict[str, ThresholdSettings]]:
+        for name, table in policies.items():
+            for risk in table:
+                if risk != "*" and risk not in RiskType.__members__:
+                    raise ValueError(f"{name}.{risk} is not a risk type (or `*`)")
+        return policies
 
     @field_validator("accounts")
     @classmethod

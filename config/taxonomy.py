@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -92,17 +93,25 @@ class Taxonomy:
             self.names[path][language],
         )
 
-    def thresholds(self, policy: str, risk: RiskType) -> Thresholds:
+    def thresholds(self, policy: str, role: str, risk: RiskType) -> Thresholds:
         """Return the thresholds for `risk` under `policy`; an unknown policy is the default one.
 
-        The most specific entry wins: policy and risk, the policy's `*`, then the same in `default`.
+        The most specific entry wins: `policy:ROLE`, `policy`, `default:ROLE`, `default`; in each of them
+        the risk type before `*`.
         """
-        for name in (policy, "default"):
+        for name in (f"{policy}:{role}", policy, f"default:{role}", "default"):
             table = self.policies.get(name, {})
             for key in (risk.value, "*"):
                 if key in table:
                     return table[key]
-        raise ConfigError(f"labels.toml has no thresholds for {risk.value}: policy.default needs a `*` entry")
+        raise ConfigError(f"no thresholds for {risk.value}: policy default needs a `*` entry")
+
+    def with_policies(self, policies: Mapping[str, Mapping[str, Thresholds]]) -> Taxonomy:
+        """Return a taxonomy in which an operator's entries replace those of the file."""
+        merged = {name: dict(table) for name, table in self.policies.items()}
+        for name, table in policies.items():
+            merged.setdefault(name, {}).update(table)
+        return Taxonomy(names=self.names, policies=merged)
 
 
 def _read_tree(risks: dict[str, Any]) -> dict[tuple[str, ...], dict[str, str]]:

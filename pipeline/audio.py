@@ -43,6 +43,26 @@ class Window:
         return self.started_at + len(self.pcm) / SAMPLE_RATE_HZ
 
 
+@dataclass(frozen=True, slots=True)
+class LostWindow:
+    """A window of a live stream that had to be given up, because those before it were not taken in time."""
+
+    index: int
+    origin: float
+    """As in `Window`."""
+    heard_s: float
+
+    @property
+    def started_at(self) -> float:
+        """Seconds since the epoch at which the window begins."""
+        return self.origin + self.index * WINDOW_S
+
+    @property
+    def ended_at(self) -> float:
+        """Seconds since the epoch at which the window ends."""
+        return self.started_at + WINDOW_S
+
+
 def to_samples(pcm: Pcm) -> NDArray[np.float32]:
     """Convert int16 to the float32 in -1..1 that models take."""
     return pcm.astype(np.float32) / 32768.0

@@ -1,0 +1,54 @@
+"""Who may use the daemon: access keys, and how many requests a second an account may make."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Iterable
+
+from config.settings import AccountSettings
+
+
+class Account:
+    """A platform with its limits. Requests are counted in a token bucket one second deep."""
+
+    def __init__(self, settings: AccountSettings, clock: Callable[[], float]) -> None:
+        self.name = settings.name
+        self.max_streams = settings.max_streams
+        self.key_digest = settings.key_digest
+        self._rate = float(settings.max_requests_per_s)
+        self._tokens = self._rate
+        self._clock = clock
+        self._refilled_at = clock()
+
+    def admit(self) -> bool:
+        """Count a request; False when the account makes more a second than it may."""
+        now = self._clock()
+        self._tokens = min(self._rate, self._tokens + (now - self._refilled_at) * self._rate)
+        self._refilled_at = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+
+class Accounts:
+    """All accounts of the configuration."""
+
+    def __init__(
+        self, settings: Iterable[AccountSettings], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._accounts = [Account(each, clock) for each in settings]
+
+    def authenticate(self, access_key: str) -> Account | None:
+        """Return the account of a key, or None.
+
+        Every account is compared, in constant time, so that the answer's time tells nothing about keys.
+        """
+        digest = hashlib.sha256(access_key.encode("utf-8", "surrogatepass")).digest()
+        found = None
+        for account in self._accounts:
+            if hmac.compare_digest(account.key_digest, digest):
+                found = account
+        return found

@@ -1,0 +1,191 @@
+"""The contract's callbacks: a window's report, and the end of a stream, in the vendor's field names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from config.taxonomy import RiskType, Taxonomy
+from daemon.contracts.audiostream.replies import MESSAGES, Code
+from daemon.contracts.audiostream.schema import StartRequest
+from models.results import ListMatch, Span
+from pipeline.audio import WINDOW_S
+from pipeline.report import Evidence, Finding, RiskLevel, StreamEnd, WindowReport
+
+PASS_DESCRIPTION = {"zh": "正常", "en": "Normal"}
+LIST_DESCRIPTION = {"zh": "命中自定义名单", "en": "Hit custom list"}
+LIST_LABEL = "customlist"
+"""riskLabel1 of a window in which only a customer's own list was hit; the documents name none."""
+SOURCE_NONE, SOURCE_TEXT, SOURCE_AUDIO = 1000, 1001, 1003
+LANGUAGE_CODES = {"zh": 0, "en": 1, "yue": 2, "bo": 3, "ug": 4, "mn": 5, "ko": 6}
+"""The contract's numbers for spoken languages by ISO 639 code; any other is -1."""
+
+
+class PayloadWriter:
+    """Writes the callbacks of one stream; knows the names and the language its client asked with."""
+
+    def __init__(
+        self, request_id: str, request: StartRequest, data: dict[str, Any], asked: dict[RiskType, str],
+        taxonomy: Taxonomy,
+    ) -> None:  # fmt: skip
+        """`data` is the request's data as it was sent; `asked` the client's name of every risk type."""
+        self._request_id = request_id
+        self._request = request
+        self._data = data
+        self._asked = asked
+        self._taxonomy = taxonomy
+        self._language = request.acceptLang
+
+    def window(self, report: WindowReport) -> dict[str, Any]:
+        """Write a window's callback; one that could not be moderated carries nothing but code and message."""
+        request_id = f"{self._request_id}_{report.index}"
+        if report.failure is not None:
+            return {
+                "requestId": request_id,
+                "code": int(Code.FAILED),
+                "message": f"{MESSAGES[Code.FAILED][self._language]}: {report.failure.value}",
+            }
+        body = self._envelope(request_id, stat_code=0)
+        body["audioDetail"] = self._audio_detail(report)
+        stream_time_s = report.index * WINDOW_S + report.ended_at - report.started_at
+        body["auxInfo"] = {"streamTime": round(stream_time_s)}
+        return body
+
+    def end(self, end: StreamEnd, next_index: int) -> dict[str, Any]:
+        """Write the finish notice; its number follows the last window's, so that it is no window's id."""
+        body = self._envelope(f"{self._request_id}_{next_index}", stat_code=1)
+        body["auxInfo"] = {"streamTime": round(end.streamed_s)}
+        if end.fault is not None:
+            body["auxInfo"]["errorCode"] = int(end.fault)
+        return body
+
+    def _envelope(self, request_id: str, stat_code: int) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "requestId": request_id,
+            "btId": self._request.data.btId,
+            "code": int(Code.SUCCESS),
+            "message": MESSAGES[Code.SUCCESS][self._language],
+            "statCode": stat_code,
+            "requestParams": self._data,
+        }
+        if self._pass_through is not None:
+            body["passThrough"] = self._pass_through
+        return body
+
+    @property
+    def _pass_through(self) -> dict[str, Any] | None:
+        return self._request.data.extra.passThrough if self._request.data.extra is not None else None
+
+    def _audio_detail(self, report: WindowReport) -> dict[str, Any]:
+        leading = report.findings[0] if report.findings else None
+        labels, description = self._headline(report, leading)
+        source = _source(report.findings, report.list_matches)
+        detail: dict[str, Any] = {
+            "audioUrl": report.clip_url,
+            "riskLevel": report.level.value,
+            "riskLabel1": labels[0],
+            "riskLabel2": labels[1],
+            "riskLabel3": labels[2],
+            "riskDescription": description,
+            "riskSource": source,
+            "audioText": report.text,
+            "riskDetail": self._risk_detail(report, source),
+            "auxInfo": self._aux_info(report),
+            "businessLabels": [],
+            "allLabels": [self._label(finding) for finding in report.findings],
+            "audioTags": self._audio_tags(report),
+            "vadCode": 0 if report.silent else 1,
+        }
+        if self._request.data.returnPreAudio:
+            detail["preAudioUrl"] = report.previous_clip_url
+        return detail
+
+    def _headline(self, report: WindowReport, leading: Finding | None) -> tuple[tuple[str, str, str], str]:
+        """Return the three labels and the description that stand for the window."""
+        if report.level is RiskLevel.PASS:
+            return ("normal", "", ""), PASS_DESCRIPTION[self._language]
+        labels = self._path(leading) if leading is not None else (LIST_LABEL, "", "")
+        if report.list_matches:
+            return labels, LIST_DESCRIPTION[self._language]
+        return labels, self._describe(leading) if leading is not None else ""
+
+    def _path(self, finding: Finding) -> tuple[str, str, str]:
+        name = self._asked.get(finding.label.risk, finding.label.risk.value)
+        return name.lower(), finding.label.label2, finding.label.label3
+
+    def _describe(self, finding: Finding) -> str:
+        return "：".join(self._taxonomy.describe(finding.label, self._language))
+
+    def _label(self, finding: Finding) -> dict[str, Any]:
+        labels = self._path(finding)
+        return {
+            "riskLabel1": labels[0],
+            "riskLabel2": labels[1],
+            "riskLabel3": labels[2],
+            "riskDescription": self._describe(finding),
+            "riskLevel": finding.level.value,
+            "probability": round(finding.probability, 4),
+        }
+
+    def _risk_detail(self, report: WindowReport, source: int) -> dict[str, Any]:
+        detail: dict[str, Any] = {"audioText": report.text, "riskSource": source}
+        if report.list_matches:
+            detail["matchedLists"] = _matched_lists(report.list_matches)
+        spans = sorted(
+            {span for finding in report.findings for span in finding.spans},
+            key=lambda span: (span.start, span.end),
+        )
+        if spans:
+            detail["riskSegments"] = [
+                {"segment": report.text[span.start : span.end], "position": _positions([span])}
+                for span in spans
+            ]
+        return detail
+
+    def _aux_info(self, report: WindowReport) -> dict[str, Any]:
+        info: dict[str, Any] = {
+            "beginProcessTime": round(report.processing_began_at * 1000),
+            "finishProcessTime": round(report.processing_ended_at * 1000),
+            "audioStartTime": _local_time(report.started_at),
+            "audioEndTime": _local_time(report.ended_at),
+        }
+        if self._request.data.room is not None:
+            info["room"] = self._request.data.room
+        if self._pass_through is not None:
+            info["passThrough"] = self._pass_through
+        return info
+
+    def _audio_tags(self, report: WindowReport) -> dict[str, Any]:
+        tags: dict[str, Any] = {}
+        if RiskType.LANGUAGE in self._asked and report.transcript.language:
+            code = LANGUAGE_CODES.get(report.transcript.language, -1)
+            probability = round(report.transcript.language_probability * 100)
+            tags["language"] = [{"label": code, "probability": probability}]
+        return tags
+
+
+def _source(findings: Iterable[Finding], list_matches: Iterable[ListMatch]) -> int:
+    evidence = [finding.evidence for finding in findings]
+    if not evidence:
+        return SOURCE_TEXT if list_matches else SOURCE_NONE
+    return SOURCE_TEXT if evidence[0] is Evidence.TEXT else SOURCE_AUDIO
+
+
+def _matched_lists(matches: Iterable[ListMatch]) -> list[dict[str, Any]]:
+    by_list: dict[str, list[dict[str, Any]]] = {}
+    for match in matches:
+        by_list.setdefault(match.list_name, []).append(
+            {"word": match.word, "position": _positions(match.spans)}
+        )
+    return [{"name": name, "words": words} for name, words in by_list.items()]
+
+
+def _positions(spans: Iterable[Span]) -> list[int]:
+    """Return the index of every character of the spans, each once."""
+    return sorted({index for span in spans for index in range(span.start, span.end)})
+
+
+def _local_time(epoch_s: float) -> str:
+    """Write a time as the contract does: `YYYY-MM-DD HH:MM:SS` in the host's time zone."""
+    return datetime.fromtimestamp(epoch_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")

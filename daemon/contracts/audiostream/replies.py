@@ -1,0 +1,109 @@
+"""The contract's answers: codes, messages in both languages, and faults of a request in one sentence."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from config.errors import AudiowardenError
+
+
+class Code(IntEnum):
+    """The outcome of a request."""
+
+    SUCCESS = 1100
+    QUOTA = 1901
+    BAD_PARAMETER = 1902
+    FAILED = 1903
+    PULL_FAILED = 1904
+    NOT_PERMITTED = 9101
+
+
+MESSAGES = {
+    Code.SUCCESS: {"zh": "成功", "en": "Success"},
+    Code.QUOTA: {"zh": "QPS或并发路数超限", "en": "QPS or stream quota exceeded"},
+    Code.BAD_PARAMETER: {"zh": "参数不合法", "en": "Bad parameter"},
+    Code.FAILED: {"zh": "服务失败", "en": "Service failed"},
+    Code.PULL_FAILED: {"zh": "拉流失败", "en": "Stream pull failed"},
+    Code.NOT_PERMITTED: {"zh": "无权限操作", "en": "Not permitted"},
+}
+NO_SUCH_STREAM = {"zh": "该路流不存在", "en": "No such stream"}
+NOT_CONFIGURED = {
+    "zh": "本服务尚不支持 {stream_type}，请用 NORMAL 和 url 拉流",
+    "en": "{stream_type} is not supported by this server; use NORMAL with a url",
+}
+DUPLICATE = {"zh": "重复推流", "en": "The stream is already being moderated"}
+
+_FAULTS = {
+    "missing": {"zh": "必填", "en": "is required"},
+    "string_type": {"zh": "必须是字符串", "en": "must be a string"},
+    "string_too_short": {"zh": "不能为空", "en": "must not be empty"},
+    "string_too_long": {"zh": "最多{max_length}个字符", "en": "takes at most {max_length} characters"},
+    "string_pattern_mismatch": {"zh": "格式须为 {pattern}", "en": "must match {pattern}"},
+    "int_type": {"zh": "必须是整数", "en": "must be an integer"},
+    "bool_type": {"zh": "必须是布尔值", "en": "must be true or false"},
+    "dict_type": {"zh": "必须是JSON对象", "en": "must be a JSON object"},
+    "model_type": {"zh": "必须是JSON对象", "en": "must be a JSON object"},
+    "list_type": {"zh": "必须是数组", "en": "must be an array"},
+    "literal_error": {"zh": "可选值：{expected}", "en": "must be one of {expected}"},
+    "greater_than_equal": {"zh": "不能小于{ge}", "en": "must be at least {ge}"},
+    "less_than_equal": {"zh": "不能大于{le}", "en": "must be at most {le}"},
+    "one_of": {"zh": "{fields} 必传其一", "en": "one of {fields} is required"},
+    "needed_for": {
+        "zh": "streamType为{stream_type}时 {field} 必填",
+        "en": "{field} is required for streamType {stream_type}",
+    },
+    "unknown_type": {"zh": "未知类型 {token}，可选值：{known}", "en": "unknown type {token}; known: {known}"},
+}
+
+
+class RefusedError(AudiowardenError):
+    """A request that is answered with another code than success."""
+
+    def __init__(self, code: Code, message: str = "", detail: dict[str, Any] | None = None) -> None:
+        super().__init__(message or MESSAGES[code]["en"])
+        self.code = code
+        self.message = message
+        self.detail = detail
+
+
+def answer(
+    request_id: str, code: Code, language: str, message: str = "", detail: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Build an answer; without `message` the code's own is used."""
+    body: dict[str, Any] = {
+        "requestId": request_id,
+        "code": int(code),
+        "message": message or MESSAGES[code][language],
+    }
+    if detail is not None:
+        body["detail"] = detail
+    return body
+
+
+def bad_parameter(field: str, fault: str, language: str) -> RefusedError:
+    """Build the refusal of one field: its path and what it takes."""
+    place = f"{field} " if field else ""
+    return RefusedError(Code.BAD_PARAMETER, f"{MESSAGES[Code.BAD_PARAMETER][language]}: {place}{fault}")
+
+
+def refuse(error: ValidationError, language: str) -> RefusedError:
+    """Turn the first fault that validation found into a refusal that names the field and what it takes."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    path = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+    return bad_parameter(path, _explain(first, language), language)
+
+
+def fault(kind: str, language: str) -> str:
+    """Return what is wrong with a field, for faults without parameters."""
+    return _FAULTS[kind][language]
+
+
+def _explain(fault: ErrorDetails, language: str) -> str:
+    template = _FAULTS.get(fault["type"])
+    if template is None:
+        return fault["msg"]
+    return template[language].format(**fault.get("ctx", {}))

@@ -1,0 +1,149 @@
+"""The contract's two endpoints: start a stream, finish a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from aiohttp import web
+from pydantic import ValidationError
+
+from daemon.accounts import Account, Accounts
+from daemon.contracts.audiostream import replies
+from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract
+from daemon.contracts.audiostream.replies import Code, RefusedError
+from daemon.contracts.audiostream.schema import FinishRequest
+from daemon.contracts.body import READ_TIMEOUT_S, BodyError, read_json_object
+from daemon.ledger.interfaces import LedgerError, LimitReachedError
+from daemon.metrics import Metrics
+from daemon.registry import DuplicateStreamError, Registry
+from pipeline.addresses import AddressError, AddressPolicy
+
+log = structlog.get_logger()
+
+DUPLICATE_STREAM = 1001
+"""detail.errorCode of a stream that is live already."""
+
+Handler = Callable[[Account, dict[str, Any], str, str], Awaitable[dict[str, Any]]]
+
+
+class AudioStreamRoutes:
+    """Validates, starts, finishes, and answers; nothing here waits for a stream."""
+
+    def __init__(
+        self,
+        contract: AudioStreamContract,
+        accounts: Accounts,
+        registry: Registry,
+        addresses: AddressPolicy,
+        metrics: Metrics,
+    ) -> None:
+        self._contract = contract
+        self._accounts = accounts
+        self._registry = registry
+        self._addresses = addresses
+        self._metrics = metrics
+
+    def add_to(self, app: web.Application) -> None:
+        """Register the endpoints."""
+        app.router.add_post("/audiostream/v4", self.start)
+        app.router.add_post("/finish_audiostream/v4", self.finish)
+
+    async def start(self, request: web.Request) -> web.Response:
+        """`POST /audiostream/v4`."""
+        return await self._answer(request, "start", self._start)
+
+    async def finish(self, request: web.Request) -> web.Response:
+        """`POST /finish_audiostream/v4`."""
+        return await self._answer(request, "finish", self._finish)
+
+    async def _answer(self, request: web.Request, endpoint: str, handle: Handler) -> web.Response:
+        """Authenticate, handle, and turn every refusal into the contract's own form."""
+        request_id = uuid.uuid4().hex
+        language = "zh"
+        try:
+            async with asyncio.timeout(READ_TIMEOUT_S):
+                body = await read_json_object(request)
+            if body.get("acceptLang") == "en":
+                language = "en"
+            if endpoint == "finish" and isinstance(body.get("requestId"), str):
+                request_id = body["requestId"]
+            reply = await handle(self._authenticate(body, language), body, request_id, language)
+        except RefusedError as error:
+            reply = replies.answer(request_id, error.code, language, error.message, error.detail)
+        except BodyError as error:
+            refusal = replies.bad_parameter("", str(error), language)
+            reply = replies.answer(request_id, refusal.code, language, refusal.message)
+        except TimeoutError:
+            refusal = replies.bad_parameter("", "the body did not arrive in time", language)
+            reply = replies.answer(request_id, refusal.code, language, refusal.message)
+        except LedgerError as error:
+            log.error("ledger_unavailable", request_id=request_id, reason=str(error))  # noqa: TRY400 - expected
+            reply = replies.answer(request_id, Code.FAILED, language)
+        self._metrics.requests.labels(endpoint, str(reply["code"])).inc()
+        return web.json_response(reply)
+
+    def _authenticate(self, body: dict[str, Any], language: str) -> Account:
+        key = body.get("accessKey")
+        if not isinstance(key, str) or not key:
+            fault = (
+                "missing"
+                if key is None
+                else "string_type"
+                if not isinstance(key, str)
+                else "string_too_short"
+            )
+            raise replies.bad_parameter("accessKey", replies.fault(fault, language), language)
+        account = self._accounts.authenticate(key)
+        if account is None:
+            raise RefusedError(Code.NOT_PERMITTED, replies.MESSAGES[Code.NOT_PERMITTED][language])
+        if not account.admit():
+            raise RefusedError(Code.QUOTA, replies.MESSAGES[Code.QUOTA][language])
+        return account
+
+    async def _start(
+        self, account: Account, body: dict[str, Any], request_id: str, language: str
+    ) -> dict[str, Any]:
+        try:
+            call = self._contract.accept(request_id, account.name, body)
+        except ValidationError as error:
+            raise replies.refuse(error, language) from None
+        self._check_addresses(call, language)
+        try:
+            await self._registry.start(self._contract.name, call, limit=account.max_streams)
+        except DuplicateStreamError as error:
+            detail = {"errorCode": DUPLICATE_STREAM, "dupRequestId": error.stream_id}
+            raise RefusedError(Code.BAD_PARAMETER, replies.DUPLICATE[language], detail) from None
+        except LimitReachedError:
+            raise RefusedError(Code.QUOTA, replies.MESSAGES[Code.QUOTA][language]) from None
+        log.info("stream_accepted", request_id=request_id, account=account.name)
+        return replies.answer(request_id, Code.SUCCESS, language)
+
+    def _check_addresses(self, call: AudioStreamCall, language: str) -> None:
+        stream_type = call.request.data.streamType
+        if stream_type != "NORMAL":
+            text = replies.NOT_CONFIGURED[language].format(stream_type=stream_type)
+            raise replies.bad_parameter("data.streamType", text, language)
+        for field, url, kind in (
+            ("data.url", call.spec.url, "stream"),
+            ("callback", call.callback_url, "callback"),
+        ):
+            try:
+                self._addresses.check_url(url, kind)
+            except AddressError as error:
+                raise replies.bad_parameter(field, str(error), language) from None
+
+    async def _finish(
+        self, account: Account, body: dict[str, Any], request_id: str, language: str
+    ) -> dict[str, Any]:
+        try:
+            asked = FinishRequest.model_validate(body)
+        except ValidationError as error:
+            raise replies.refuse(error, language) from None
+        if not await self._registry.finish(account.name, asked.requestId):
+            raise RefusedError(Code.BAD_PARAMETER, replies.NO_SUCH_STREAM[language])
+        log.info("stream_finishing", request_id=asked.requestId, account=account.name)
+        return replies.answer(asked.requestId, Code.SUCCESS, language)

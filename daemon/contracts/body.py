@@ -1,0 +1,84 @@
+"""Reads the JSON body of a stranger's request, whatever its Content-Type says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from aiohttp import web
+
+from config.errors import AudiowardenError
+
+MAX_BODY_BYTES = 1024 * 1024
+MAX_DEPTH = 64
+"""Deeper nesting is no request of any contract; Python's own reader gives up at about 1,000 levels."""
+READ_TIMEOUT_S = 10.0
+
+
+class BodyError(AudiowardenError):
+    """The body is not a JSON object we take; the text says why. `too_large` for one over the limit."""
+
+    def __init__(self, message: str, *, too_large: bool = False) -> None:
+        super().__init__(message)
+        self.too_large = too_large
+
+
+async def read_json_object(request: web.Request) -> dict[str, Any]:
+    """Return the body as a JSON object. Raises BodyError."""
+    try:
+        raw = await request.content.read(MAX_BODY_BYTES + 1) if request.body_exists else b""
+        while 0 < len(raw) <= MAX_BODY_BYTES:
+            more = await request.content.read(MAX_BODY_BYTES + 1 - len(raw))
+            if not more:
+                break
+            raw += more
+    except ValueError:
+        raise BodyError("the body could not be read") from None
+    if len(raw) > MAX_BODY_BYTES:
+        raise BodyError(f"the body is larger than {MAX_BODY_BYTES} bytes", too_large=True)
+    if not raw:
+        raise BodyError("the body is empty; it must be a JSON object")
+    return parse_json_object(raw)
+
+
+def parse_json_object(raw: bytes) -> dict[str, Any]:
+    """Parse strict JSON (no NaN, no deep nesting, UTF-8) that is an object. Raises BodyError."""
+    try:
+        text = raw.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=_refuse_constant)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeDecodeError:
+        raise BodyError("the body is not UTF-8") from None
+    except UnicodeEncodeError:
+        raise BodyError("the body holds a lone surrogate, which is no character") from None
+    except RecursionError:
+        raise BodyError("the body is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise BodyError(
+            f"the body is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}"
+        ) from None
+    except ValueError as error:
+        raise BodyError(f"the body is not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BodyError("the body must be a JSON object")
+    if _deeper_than(value, MAX_DEPTH):
+        raise BodyError("the body is nested too deeply")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _deeper_than(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,137 @@
+"""Settings: the file, the environment, and what is said about a mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from config.errors import ConfigError
+from config.load import load_settings
+from config.settings import Settings
+
+DEFAULT = Path(__file__).parents[2] / "config" / "default.toml"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "audiowarden.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_default_file_states_the_defaults(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, DEFAULT.read_text(encoding="utf-8")), environ={})
+    assert settings == Settings(data_dir=tmp_path / "audiowarden-data")
+
+
+def test_every_key_is_in_the_default_file() -> None:
+    """A key that an operator cannot find does not exist."""
+    text = DEFAULT.read_text(encoding="utf-8")
+
+    def keys(section: type) -> list[str]:
+        found: list[str] = []
+        for name, field in section.model_fields.items():  # type: ignore[attr-defined]  # settings sections are pydantic models
+            inner = field.annotation
+            found += keys(inner) if isinstance(inner, type) and hasattr(inner, "model_fields") else [name]
+        return found
+
+    from config.settings import AccountSettings
+
+    missing = [
+        key for key in [*keys(Settings), *keys(AccountSettings)] if f"{key} =" not in text and key not in text
+    ]
+    assert missing == []
+
+
+def test_environment_wins_over_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "[server]\nport = 1\nhost = '10.0.0.1'\n")
+    environ = {
+        "AUDIOWARDEN__SERVER__PORT": "9000",
+        "AUDIOWARDEN__ACCOUNTS": '[{"name": "a", "access_key": "secret-key"}]',
+        "AUDIOWARDEN__NETWORK__ALLOW_PRIVATE_ADDRESSES": "true",
+        "AUDIOWARDEN__CLIPS__PUBLIC_BASE_URL": "http://clips.test/",
+    }
+    settings = load_settings(path, environ)
+    assert (settings.server.port, settings.server.host) == (9000, "10.0.0.1")
+    assert settings.accounts[0].name == "a"
+    assert settings.network.allow_private_addresses
+    assert settings.clips.public_base_url == "http://clips.test"
+
+
+def test_folders_are_relative_to_the_file(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, "data_dir = 'state'"), {})
+    assert settings.data_dir == tmp_path / "state"
+
+
+def test_settings_are_frozen_and_mask_secrets(tmp_path: Path) -> None:
+    path = write(tmp_path, "[[accounts]]\nname = 'a'\naccess_key = 'very-secret'\n")
+    settings = load_settings(path, {})
+    assert "very-secret" not in repr(settings)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.server.port = 1  # type: ignore[misc]  # what the test is about
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[server]\nprot = 1\n", "server.prot: unknown key, did you mean port?"),
+        ("[sever]\nport = 1\n", "sever: unknown key, did you mean server?"),
+        (
+            "[[accounts]]\nname='a'\naccess_key='k'\nmax_stream=1\n",
+            "accounts[0].max_stream: unknown key, did you",
+        ),
+        ("[server]\nport = 'x'\n", "server.port: Input should be a valid integer"),
+        ("[server]\nport = 70000\n", "server.port: Input should be less than or equal to 65535 (got 70000)"),
+        ("[[accounts]]\nname='a'\n", "accounts[0]: needs exactly one of access_key and access_key_sha256"),
+        ("[[accounts]]\nname='a'\naccess_key=5\n", "accounts[0].access_key: Input should be a valid string"),
+        ("[recogniser]\ncompute_type='int7'\n", "recogniser.compute_type: must be one of auto"),
+        (
+            "[clips]\npublic_base_url='clips.test'\n",
+            "clips.public_base_url: must be an http or https address",
+        ),
+        ("[policies.live]\nADD={review=0.1,reject=0.2}\n", "live.ADD is not a risk type"),
+        ("server = {", "is not valid TOML"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, text: str, said: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path, {})
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_secrets_do_not_appear_in_errors(tmp_path: Path) -> None:
+    path = write(tmp_path, "[[accounts]]\nname='a'\naccess_key=12345678\n")
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path, {})
+    assert "12345678" not in str(caught.value)
+
+
+def test_two_accounts_need_two_names_and_keys(tmp_path: Path) -> None:
+    account = "[[accounts]]\nname='{}'\naccess_key='{}'\n"
+    for first, second, said in [
+        (("a", "k"), ("a", "l"), "same name"),
+        (("a", "k"), ("b", "k"), "same access key"),
+    ]:
+        with pytest.raises(ConfigError, match=said):
+            load_settings(write(tmp_path, account.format(*first) + account.format(*second)), {})
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"AUDIOWARDEN__SERVR__PORT": "1"}, "AUDIOWARDEN__SERVR__PORT: unknown key, did you mean server?"),
+        ({"AUDIOWARDEN__SERVER__PRT": "1"}, "server.prt: unknown key, did you mean port?"),
+        ({"AUDIOWARDEN__ACCOUNTS": "{"}, "accounts"),
+    ],
+)
+def test_mistakes_in_the_environment_are_named(environ: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(None, environ)
+    assert said in str(caught.value)
+
+
+def test_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read configuration .*: No such file or directory"):
+        load_settings(tmp_path / "none.toml", {})
