@@ -53,8 +53,8 @@ _FAULTS = {
     "less_than_equal": {"zh": "不能大于{le}", "en": "must be at most {le}"},
     "one_of": {"zh": "{fields} 必传其一", "en": "one of {fields} is required"},
     "needed_for": {
-        "zh": "streamType为{stream_type}时 {field} 必填",
-        "en": "{field} is required for streamType {stream_type}",
+        "zh": "在streamType为{stream_type}时必填",
+        "en": "is required for streamType {stream_type}",
     },
     "unknown_type": {"zh": "未知类型 {token}，可选值：{known}", "en": "unknown type {token}; known: {known}"},
 }
@@ -93,8 +93,10 @@ def bad_parameter(field: str, fault: str, language: str) -> RefusedError:
 def refuse(error: ValidationError, language: str) -> RefusedError:
     """Turn the first fault that validation found into a refusal that names the field and what it takes."""
     first = error.errors(include_url=False, include_input=False)[0]
-    path = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
-    return bad_parameter(path, _explain(first, language), language)
+    path = [str(part) for part in first["loc"] if not isinstance(part, int)]
+    if first["type"] == "needed_for":
+        path.append(first["ctx"]["field"])
+    return bad_parameter(".".join(path), _explain(first, language), language)
 
 
 def fault(kind: str, language: str) -> str:

@@ -108,7 +108,7 @@ class Data(Part):
         if field is not None and getattr(self, field) is None:
             raise PydanticCustomError(
                 "needed_for",
-                "{field} is required for streamType {stream_type}",
+                "is required for streamType {stream_type}",
                 {"field": field, "stream_type": self.streamType},
             )
         return self
