@@ -1,0 +1,227 @@
+"""Judges text that a recogniser may have invented: loops, credits, politeness, symbols."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.interfaces import Samples
+from models.results import Invention
+
+SAMPLE_RATE_HZ = 16_000
+
+LOOP_RATIO = 1.8
+"""From this compression ratio on a fast reading is read again: of 60 windows of LibriSpeech test-other only
+the ones that loop lie above it."""
+DOUBT_LOG_PROBABILITY = -0.7
+"""Below this mean log-probability a fast reading is read again (same measurement)."""
+REPETITION_RATIO = 2.4
+"""Compression ratio of a loop, from the reference implementation of Whisper."""
+NO_SPEECH = 0.6
+"""No-speech probability from which a text must be sure, from the reference implementation."""
+NO_SPEECH_LOG_PROBABILITY = -0.8
+LOW_LOG_PROBABILITY = -1.4
+"""Below this nothing is believed: recordings of noise give -1.6 to -2.6, the worst speech that was read
+right in our recordings -0.75."""
+SHORT_LOG_PROBABILITY = -1.0
+SHORT_LETTERS = 6
+"""A text of so few letters has the weaker bound: one or two words are what noise is turned into."""
+WEAK_LOG_PROBABILITY = -0.45
+WEAK_NO_SPEECH = 0.3
+WEAK_SOUND_S = 0.6
+"""A phrase of habit is only believed with better values than these and on more sound than this."""
+
+LETTERS_PER_S = 30.0
+"""Nobody speaks more letters a second; fast English has 20 to 25."""
+CJK_PER_S = 11.0
+"""Nor more Han, kana or hangul signs; fast Mandarin has 7 to 8 syllables a second."""
+RATE_GRACE_S = 0.5
+"""Added to the seconds of sound before a rate is judged: quiet consonants are not counted as sound."""
+
+FRAME_SAMPLES = 320
+SOUND_BELOW_PEAK_DB = 35.0
+SOUND_FLOOR_DB = -60.0
+
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
+_HUMMED = (
+    "oh ah uh um hm hmm mm mmm mhm eh huh ha ooh aah wow ugh shh "
+    "嗯 啊 哦 噢 呃 唔 欸 诶 哎 うん あ え ん 아 음 어 euh heu äh hm ähm ай ой ах ох эм اه آه"
+)
+_INTERJECTIONS = frozenset(_HUMMED.split())
+
+_CREDITS = re.compile(
+    r"amara\.?\s?org|subtitles? (made |created )?by|transcri(bed|ption) by|captions? by|"
+    r"字幕(由|志愿者|志願者|製作|制作|提供)|sous[- ]?titr(es|age)\b.*(par|de|fr)|"
+    r"untertitel(ung)? (von|der|im auftrag)|"
+    r"subt[ií]tulos (por|de|realizados)|legendas? (por|pela)|sottotitoli (a cura|e revisione|creati)|"
+    r"(субтитры|редактор субтитров|корректор) \w+|ترجمة (نانسي|شركة)|المترجم(ة)? للقناة|altyaz[ıi] m\.?\s?k",
+    re.IGNORECASE,
+)
+"""Nobody says these aloud in a live room: they are the last lines of the subtitles Whisper learned from."""
+
+_HABITS = frozenset(
+    {
+        # English
+        *("thank you", "thanks", "thank you very much", "thank you so much", "thanks for watching"),
+        *("thank you for watching", "bye", "bye bye", "you", "okay", "see you next time", "i'm sorry"),
+        *("please subscribe", "see you in the next video", "subscribe to my channel", "the end", "so"),
+        *("like and subscribe", "thank you for listening", "i'll see you in the next one", "i", "i'm"),
+        # Chinese, simplified
+        *(
+            "谢谢",
+            "谢谢大家",
+            "谢谢观看",
+            "谢谢收看",
+            "感谢观看",
+            "感谢收看",
+            "感谢大家收看",
+            "再见",
+            "下期再见",
+        ),
+        *("请订阅", "请订阅我的频道", "我们下期再见", "下次再见", "拜拜", "优优独播剧场", "未完待续"),
+        *("请不吝点赞订阅转发打赏支持明镜与点点栏目", "谢谢大家收看", "多谢您的观看", "本集完"),
+        # Arabic
+        *(
+            "شكرا",
+            "شكرا لكم",
+            "شكرا على المشاهدة",
+            "شكرا للمشاهدة",
+            "اشتركوا في القناة",
+            "السلام عليكم",
+            "لا",
+        ),
+        # French, Spanish, Portuguese, German, Italian
+        *("merci", "merci à tous", "merci d'avoir regardé", "merci d'avoir regardé cette vidéo", "au revoir"),
+        *("abonnez-vous", "à bientôt", "gracias", "gracias por ver el video", "suscríbete", "hasta luego"),
+        *("suscríbete al canal", "obrigado", "obrigada", "tchau", "inscreva-se no canal", "danke"),
+        *("vielen dank", "vielen dank fürs zuschauen", "tschüss", "bis zum nächsten mal", "grazie", "ciao"),
+        *("grazie a tutti", "grazie per la visione", "iscriviti al canale"),
+        # Russian, Turkish, Vietnamese, Indonesian and Malay, Hindi, Thai, Japanese, Korean
+        *("спасибо", "спасибо за просмотр", "продолжение следует", "пока", "до встречи", "подписывайтесь"),
+        *("teşekkürler", "teşekkür ederim", "izlediğiniz için teşekkürler", "abone olmayı unutmayın"),
+        *("cảm ơn", "cảm ơn các bạn", "cảm ơn các bạn đã theo dõi", "hẹn gặp lại", "terima kasih"),
+        *("terima kasih telah menonton", "sampai jumpa", "धन्यवाद", "शुक्रिया", "ขอบคุณครับ", "ขอบคุณค่ะ"),
+        *("ご視聴ありがとうございました", "ありがとうございました", "おやすみなさい", "ではまた"),
+        *("감사합니다", "시청해주셔서 감사합니다", "구독과 좋아요", "다음 영상에서 만나요"),
+    }
+)
+"""What Whisper says when it hears nothing. People say it too, so that it is dropped on weak evidence only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text and what speaks for it.
+
+    `sound_s` is how long anything is to be heard in the clip; `cut_off` is True when the decoder was still
+    writing at its limit. Chinese is in simplified script.
+    """
+
+    text: str
+    average_log_probability: float
+    no_speech_probability: float
+    sound_s: float
+    cut_off: bool = False
+
+
+def sound_seconds(samples: Samples) -> float:
+    """Return how many seconds of the clip are above -60 dBFS and within 35 dB of its loudest 20 ms."""
+    count = len(samples) // FRAME_SAMPLES
+    if count == 0:
+        return 0.0
+    frames = samples[: count * FRAME_SAMPLES].reshape(count, FRAME_SAMPLES)
+    level_db = 10.0 * np.log10(np.mean(np.square(frames), axis=1) + 1e-12)
+    floor_db = max(SOUND_FLOOR_DB, float(level_db.max()) - SOUND_BELOW_PEAK_DB)
+    return float(np.count_nonzero(level_db > floor_db)) * FRAME_SAMPLES / SAMPLE_RATE_HZ
+
+
+def compression_ratio(text: str) -> float:
+    """Return how many times zlib shortens the text; a loop shortens well."""
+    raw = text.encode()
+    return len(raw) / len(zlib.compress(raw)) if raw else 0.0
+
+
+def is_doubtful(reading: Reading) -> bool:
+    """Whether a fast reading is worth a slow one: it loops or is unsure, and there may be speech in it."""
+    if _hears_nothing(reading):
+        return False
+    return (
+        reading.cut_off
+        or reading.average_log_probability < DOUBT_LOG_PROBABILITY
+        or compression_ratio(reading.text) > LOOP_RATIO
+    )
+
+
+def judge(reading: Reading) -> Invention | None:
+    """Return why the text is held to be invented, None when it is believed. An empty text is believed."""
+    if not reading.text:
+        return None
+    letters = _letters(reading.text)
+    if _is_loop(reading):
+        return Invention.REPETITION
+    if not letters or _only_interjections(reading):
+        return Invention.NOT_WORDS
+    if _hears_nothing(reading) or _too_fast(reading):
+        return Invention.NO_SPEECH
+    if _CREDITS.search(reading.text) or (_plain(reading.text) in _HABITS and _is_weak(reading)):
+        return Invention.STOCK_PHRASE
+    bound = SHORT_LOG_PROBABILITY if len(letters) <= SHORT_LETTERS else LOW_LOG_PROBABILITY
+    if reading.average_log_probability < bound:
+        return Invention.LOW_CONFIDENCE
+    return None
+
+
+def _hears_nothing(reading: Reading) -> bool:
+    """The decoder doubts that anybody speaks, and its text is unsure or a loop."""
+    return reading.no_speech_probability > NO_SPEECH and (
+        reading.average_log_probability < NO_SPEECH_LOG_PROBABILITY
+        or compression_ratio(reading.text) > REPETITION_RATIO
+    )
+
+
+def _is_loop(reading: Reading) -> bool:
+    """A loop, but not a person who repeats himself: that has an end, fits its time, and is heard well."""
+    if compression_ratio(reading.text) <= REPETITION_RATIO and not _repeats(reading.text):
+        return False
+    return (
+        reading.cut_off
+        or _too_fast(reading)
+        or reading.average_log_probability < DOUBT_LOG_PROBABILITY
+        or reading.no_speech_probability > NO_SPEECH
+    )
+
+
+def _repeats(text: str, times: int = 6) -> bool:
+    """Whether a piece of 2 to 40 characters stands `times` times in a row."""
+    return re.search(rf"(.{{2,40}}?)\1{{{times - 1},}}", text, re.DOTALL) is not None
+
+
+def _is_weak(reading: Reading) -> bool:
+    return (
+        reading.average_log_probability < WEAK_LOG_PROBABILITY
+        or reading.no_speech_probability > WEAK_NO_SPEECH
+        or reading.sound_s < WEAK_SOUND_S
+    )
+
+
+def _only_interjections(reading: Reading) -> bool:
+    words = re.findall(r"\w+", reading.text.lower())
+    return len(set(words)) == 1 and words[0] in _INTERJECTIONS and _is_weak(reading)
+
+
+def _too_fast(reading: Reading) -> bool:
+    letters = _letters(reading.text)
+    cjk = len(_CJK.findall(letters))
+    return cjk / CJK_PER_S + (len(letters) - cjk) / LETTERS_PER_S > reading.sound_s + RATE_GRACE_S
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text if character.isalnum())
+
+
+def _plain(text: str) -> str:
+    """Lower case, without punctuation, so that a phrase is met however it was written."""
+    kept = re.sub(r"[^\w\s'’-]", "", text.lower()).replace("’", "'")
+    return re.sub(r"(?<=[^\x00-\x7f])\s+(?=[\u4e00-\u9fff])", "", " ".join(kept.split()))

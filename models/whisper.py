@@ -1,0 +1,325 @@
+"""Whisper through CTranslate2: eleven-second encodings, batched decoding, a second try with full context."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ctranslate2
+import numpy as np
+from faster_whisper import WhisperModel, available_models, download_model
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import get_suppressed_tokens
+from numpy.typing import NDArray
+
+from models.errors import RecognitionError, WeightsError
+from models.interfaces import Attempt, Samples, Utterance
+from models.inventions import Reading, is_doubtful, judge, sound_seconds
+from models.results import Transcript
+
+SAMPLE_RATE_HZ = 16_000
+HOP_SAMPLES = 160
+WINDOW_FRAMES = 1_100
+"""Mel frames of a window: 10 s and one second of silence, without which nearly every word changes."""
+SILENCE_FRAMES = 100
+FULL_FRAMES = 3_000
+"""What the model was trained with: 30 s."""
+
+TOKENS_PER_S = 16
+"""Above the fastest speech in every script (English 6, Mandarin 10, Thai and Hindi up to 15 a second)."""
+FULL_TOKENS = 224
+"""Half of the decoder's context, the library's own limit."""
+
+FALLBACKS = (0.0, 0.4, 0.8)
+"""Temperatures of a second try, until a reading is neither a loop nor unsure. Decoding is a fifth of the cost
+of the encoding that all three share."""
+SECOND_BEAM = 3
+CUDA_WORKERS = 2
+"""One prepares mel frames while the other holds the GPU."""
+SEED = 20_260_101
+"""Readings at a temperature are drawn; the same audio shall give the same text."""
+
+_DETECTABLE = (
+    "zh en ar hi es fr ru pt id de ja tr vi it th tl ko ms yue bo mn "
+    "bg bn cs da el fa fi he nl no pl ro sv ta uk ur"
+)
+DETECTABLE_LANGUAGES = frozenset(_DETECTABLE.split())
+"""Detection chooses among these: the languages that can be asked for and others with much training data.
+Left to itself the model calls noise and unclear English Latin, Welsh or Norwegian Nynorsk."""
+HAN_LANGUAGES = frozenset({"zh", "yue"})
+
+
+class _Heard(NamedTuple):
+    """A decoded window before it is judged."""
+
+    reading: Reading
+    language: str
+    language_probability: float
+
+
+def download_from_hub(model: str, folder: Path) -> Path:
+    """Download a faster-whisper model by name or hub id below `folder`. Raises WeightsError."""
+    if "/" not in model and model not in available_models():
+        known = ", ".join(available_models())
+        raise WeightsError(f"{model} is not a known model: name one of {known}, a hub id, or a folder")
+    try:
+        return Path(download_model(model, cache_dir=str(folder)))
+    except Exception as error:
+        # The hub's client raises errors of several libraries; all mean the same to the person who waits.
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise WeightsError(f"cannot download {model} from the model hub: {reason}") from None
+
+
+class WhisperRecogniser:
+    """A SpeechRecogniser on a CTranslate2 Whisper model.
+
+    On a CPU `workers` threads call at once, each on one core: windows are encoded one by one and decoded
+    together, which is the fastest way measured. On a GPU whole batches are encoded.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        simplify: Callable[[str], str],
+        device: str = "auto",
+        compute_type: str = "auto",
+        threads: int = 0,
+        batch_size: int = 8,
+    ) -> None:
+        """Load the model of `folder` (blocking, seconds) and try it once.
+
+        `simplify` turns Chinese text into simplified script. `threads` 0: every core this process may use.
+        Raises WeightsError when the model cannot be loaded or cannot run on the device.
+        """
+        if device == "auto":
+            device = "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
+        if compute_type == "auto":
+            compute_type = "float16" if device == "cuda" else "int8"
+        self._on_gpu = device == "cuda"
+        cores = threads or len(os.sched_getaffinity(0))
+        self._workers = CUDA_WORKERS if self._on_gpu else cores
+        self._batch_size = batch_size
+        self._simplify = simplify
+        self._seeded = threading.local()
+        try:
+            self._model = WhisperModel(
+                str(folder),
+                device=device,
+                compute_type=compute_type,
+                cpu_threads=1,
+                num_workers=self._workers,
+                local_files_only=True,
+            )
+            self._tokenizers: dict[str, Tokenizer] = {}
+            self._languages = self._known_languages()
+            self._suppressed = get_suppressed_tokens(self._tokenizer("en"), [-1])
+            self.read([Utterance(np.zeros(SAMPLE_RATE_HZ, np.float32), None)])
+        except (RuntimeError, ValueError, OSError, RecognitionError) as error:
+            raise WeightsError(
+                f"cannot run the model in {folder} on {device} as {compute_type}: {error}"
+            ) from None
+
+    @property
+    def workers(self) -> int:
+        """How many threads may call at once."""
+        return self._workers
+
+    @property
+    def batch_size(self) -> int:
+        """How many windows one call reads best."""
+        return self._batch_size
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The ISO 639-1 codes this model can be told to expect."""
+        return self._languages
+
+    def read(self, batch: Sequence[Utterance]) -> list[Attempt]:
+        """Read a batch fast; one attempt per utterance, in order. Raises RecognitionError."""
+        attempts: dict[int, Attempt] = {}
+        groups: dict[int, list[int]] = {}
+        for index, utterance in enumerate(batch):
+            groups.setdefault(_frames_for(utterance.samples), []).append(index)
+        for frames, indexes in groups.items():
+            heard = self._hear([batch[index] for index in indexes], frames)
+            for index, one in zip(indexes, heard, strict=True):
+                attempts[index] = Attempt(_transcript(one, second_try=False), is_doubtful(one.reading))
+        return [attempts[index] for index in range(len(batch))]
+
+    def read_again(self, utterance: Utterance) -> Transcript:
+        """Read one doubtful window slowly, with full context. Raises RecognitionError."""
+        tried: list[_Heard] = []
+        with _failures():
+            encoded = self._encode([utterance.samples], FULL_FRAMES)
+            [(language, probability)] = self._choose_languages(encoded, [utterance])
+            for temperature in FALLBACKS:
+                [heard] = self._decode(
+                    encoded, [utterance], [(language, probability)], FULL_FRAMES, temperature
+                )
+                if not is_doubtful(heard.reading):
+                    return _transcript(heard, second_try=True)
+                tried.append(heard)
+        sound = [heard for heard in tried if judge(heard.reading) is None]
+        best = max(sound or tried, key=lambda heard: heard.reading.average_log_probability)
+        return _transcript(best, second_try=True)
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        self._model.model.unload_model()
+
+    def _known_languages(self) -> frozenset[str]:
+        if not self._model.model.is_multilingual:
+            return frozenset({"en"})
+        known = self._model.hf_tokenizer.token_to_id
+        return frozenset(
+            language
+            for language in self._model.supported_languages
+            if len(language) == 2 and known(f"<|{language}|>") is not None
+        )
+
+    def _hear(self, batch: Sequence[Utterance], frames: int) -> list[_Heard]:
+        with _failures():
+            encoded = self._encode([utterance.samples for utterance in batch], frames)
+            languages = self._choose_languages(encoded, batch)
+            return self._decode(encoded, batch, languages, frames, FALLBACKS[0])
+
+    def _mel(self, samples: Samples, frames: int) -> NDArray[np.float32]:
+        """Log-mel of the window, shape (80 or 128, frames). The padding goes through the filter: zeros in the
+        mel array are no silence to the model.
+        """
+        padded = np.zeros(frames * HOP_SAMPLES, np.float32)
+        kept = min(len(samples), len(padded))
+        padded[:kept] = samples[:kept]
+        mel: NDArray[np.float32] = self._model.feature_extractor(padded, padding=0)
+        return np.ascontiguousarray(mel)
+
+    def _encode(self, windows: Sequence[Samples], frames: int) -> Any:
+        mels = [self._mel(samples, frames) for samples in windows]
+        model = self._model.model
+        if self._on_gpu:
+            return model.encode(ctranslate2.StorageView.from_array(np.stack(mels)))
+        views = [
+            model.encode(ctranslate2.StorageView.from_array(mel[np.newaxis]), to_cpu=True) for mel in mels
+        ]
+        if len(views) == 1:
+            return views[0]
+        arrays = [np.array(view.to(ctranslate2.DataType.float32)) for view in views]
+        return ctranslate2.StorageView.from_array(np.concatenate(arrays))
+
+    def _choose_languages(self, encoded: Any, batch: Sequence[Utterance]) -> list[tuple[str, float]]:
+        """For each window its language and how probable it is: 1 when it was given or is the only one."""
+        if not self._model.model.is_multilingual:
+            return [("en", 1.0)] * len(batch)
+        given = [utterance.language if utterance.language in self._languages else None for utterance in batch]
+        detected: list[list[tuple[str, float]]] = [[]] * len(batch)
+        if None in given:
+            detected = self._model.model.detect_language(encoded)
+        return [
+            (language, 1.0) if language is not None else _most_probable(ranking)
+            for language, ranking in zip(given, detected, strict=True)
+        ]
+
+    def _decode(
+        self,
+        encoded: Any,
+        batch: Sequence[Utterance],
+        languages: Sequence[tuple[str, float]],
+        frames: int,
+        temperature: float,
+    ) -> list[_Heard]:
+        tokenizers = [self._tokenizer(language) for language, _ in languages]
+        if frames == FULL_FRAMES:
+            limit = FULL_TOKENS
+        else:
+            limit = min(FULL_TOKENS, math.ceil((frames - SILENCE_FRAMES) / 100 * TOKENS_PER_S))
+        if temperature > 0:
+            options = {"beam_size": 1, "sampling_topk": 0, "sampling_temperature": temperature}
+            if not getattr(self._seeded, "done", False):
+                # The generator belongs to the thread.
+                ctranslate2.set_random_seed(SEED)
+                self._seeded.done = True
+        else:
+            options = {"beam_size": SECOND_BEAM if frames == FULL_FRAMES else 1}
+        results = self._model.model.generate(
+            encoded,
+            [[*tokenizer.sot_sequence, tokenizer.no_timestamps] for tokenizer in tokenizers],
+            # The library writes up to half of `max_length` new tokens.
+            max_length=2 * limit,
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_blank=True,
+            suppress_tokens=self._suppressed,
+            **options,
+        )
+        heard = []
+        for utterance, tokenizer, (language, probability), result in zip(
+            batch, tokenizers, languages, results, strict=True
+        ):
+            tokens = result.sequences_ids[0]
+            text = tokenizer.decode(tokens).strip()
+            reading = Reading(
+                text=self._simplify(text) if language in HAN_LANGUAGES else text,
+                # The score is a mean without the end-of-text token; Whisper's bounds are meant with it.
+                average_log_probability=result.scores[0] * len(tokens) / (len(tokens) + 1),
+                no_speech_probability=result.no_speech_prob,
+                sound_s=sound_seconds(utterance.samples),
+                cut_off=len(tokens) >= limit,
+            )
+            heard.append(_Heard(reading, language, probability))
+        return heard
+
+    def _tokenizer(self, language: str) -> Tokenizer:
+        tokenizer = self._tokenizers.get(language)
+        if tokenizer is None:
+            multilingual = self._model.model.is_multilingual
+            tokenizer = Tokenizer(
+                self._model.hf_tokenizer, multilingual, task="transcribe", language=language
+            )
+            self._tokenizers[language] = tokenizer
+        return tokenizer
+
+
+@contextlib.contextmanager
+def _failures() -> Iterator[None]:
+    """Turn what the library raises into RecognitionError; its messages hold no text that was said."""
+    try:
+        yield
+    except (RuntimeError, ValueError, MemoryError) as error:
+        raise RecognitionError(f"the recogniser failed: {str(error) or type(error).__name__}") from error
+
+
+def _frames_for(samples: Samples) -> int:
+    """Mel frames that hold the window and a second of silence: whole seconds, at least a usual window's."""
+    seconds = math.ceil(len(samples) / SAMPLE_RATE_HZ)
+    if seconds * 100 > FULL_FRAMES:
+        raise RecognitionError(f"a window of {seconds} s is longer than the model's {FULL_FRAMES // 100} s")
+    return min(FULL_FRAMES, max(WINDOW_FRAMES, seconds * 100 + SILENCE_FRAMES))
+
+
+def _most_probable(ranking: Sequence[tuple[str, float]]) -> tuple[str, float]:
+    """The first detectable language of a ranking whose names look like `<|en|>`."""
+    for name, probability in ranking:
+        language = name[2:-2]
+        if language in DETECTABLE_LANGUAGES:
+            return language, probability
+    raise RecognitionError("the recogniser knows none of the languages to choose from")
+
+
+def _transcript(heard: _Heard, *, second_try: bool) -> Transcript:
+    invention = judge(heard.reading)
+    text = "" if invention is not None else heard.reading.text
+    return Transcript(
+        text=text,
+        language=heard.language if text else "",
+        language_probability=heard.language_probability if text else 0.0,
+        average_log_probability=heard.reading.average_log_probability,
+        no_speech_probability=heard.reading.no_speech_probability,
+        second_try=second_try,
+        invention=invention,
+    )
