@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Protocol
 
 from config.errors import AudiowardenError
-from pipeline.audio import Window
+from pipeline.audio import LostWindow, Window
 
 
 class SourceFault(IntEnum):
@@ -52,10 +52,11 @@ class Source(Protocol):
     def live(self) -> bool:
         """Whether the end of the data means a lost connection rather than the end (known once opened)."""
 
-    def windows(self) -> AsyncIterator[Window]:
+    def windows(self) -> AsyncIterator[Window | LostWindow]:
         """Yield windows in order until the audio ends or `stop` is called; raise SourceError on failure.
 
-        The last, partial window is yielded in every case, before the error too.
+        The last, partial window is yielded in every case, before the error too. A live source whose consumer
+        falls behind keeps the newest windows and yields a LostWindow in the place of each one it gave up.
         """
 
     async def stop(self) -> None:
