@@ -1,0 +1,98 @@
+"""Loads every model once and puts the analyser together, for the daemon and for `audiowarden moderate`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from config.lexicons import load_lexicons
+from config.settings import RecogniserSettings, Settings
+from config.taxonomy import Taxonomy, Thresholds, load_taxonomy
+from models.batcher import Batcher
+from models.chinese import to_simplified
+from models.contacts import ContactClassifier
+from models.insults import InsultClassifier
+from models.lexicon import LexiconClassifier
+from models.spans import OmniSpanDetector
+from models.weights import WeightsCache, cache_folder
+from models.whisper import WhisperRecogniser
+from pipeline.analyse import Analyser, WordLists
+from pipeline.speech import SpeechGate
+
+log = structlog.get_logger()
+
+SMALL_WORK_THREADS = 2
+"""For work of milliseconds beside recognition: gates, word lists, clips."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """The loaded models and what runs on them."""
+
+    taxonomy: Taxonomy
+    batcher: Batcher
+    analyser: Analyser
+    executor: ThreadPoolExecutor
+
+
+def taxonomy_of(settings: Settings) -> Taxonomy:
+    """Return the taxonomy with the operator's own thresholds."""
+    policies = {
+        name: {risk: Thresholds(each.review, each.reject) for risk, each in table.items()}
+        for name, table in settings.policies.items()
+    }
+    return load_taxonomy().with_policies(policies)
+
+
+def load_recogniser(settings: RecogniserSettings) -> WhisperRecogniser:
+    """Find (or fetch) the weights and load them; blocking, seconds. Raises WeightsError."""
+    folder = WeightsCache(cache_folder(settings.cache_dir)).ensure(settings.model)
+    return WhisperRecogniser(
+        folder,
+        simplify=to_simplified,
+        device=settings.device,
+        compute_type=settings.compute_type,
+        threads=settings.threads,
+        batch_size=settings.batch_size,
+    )
+
+
+@asynccontextmanager
+async def loaded_analysis(
+    settings: Settings, lists_of: Callable[[str], WordLists | None]
+) -> AsyncIterator[Analysis]:
+    """Load the models, yield the analyser, and free them in the end. Raises WeightsError and ConfigError."""
+    taxonomy = taxonomy_of(settings)
+    executor = ThreadPoolExecutor(SMALL_WORK_THREADS, thread_name_prefix="small-work")
+    try:
+        recogniser = await asyncio.to_thread(load_recogniser, settings.recogniser)
+        batcher = Batcher(recogniser)
+        try:
+            lexicon, insults, detector = await asyncio.gather(
+                asyncio.to_thread(lambda: LexiconClassifier(load_lexicons())),
+                asyncio.to_thread(InsultClassifier),
+                asyncio.to_thread(OmniSpanDetector),
+            )
+            gate = SpeechGate(settings.speech, detector if settings.speech.second_opinion else None)
+            analyser = Analyser(
+                batcher, gate, [lexicon, ContactClassifier()], [insults], taxonomy, lists_of, executor
+            )
+            log.info(
+                "models_loaded", model=_model_name(settings.recogniser.model), workers=recogniser.workers
+            )
+            yield Analysis(taxonomy, batcher, analyser, executor)
+        finally:
+            await batcher.close()
+            await asyncio.to_thread(recogniser.close)
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _model_name(model: str) -> str:
+    return Path(model).name

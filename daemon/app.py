@@ -1,0 +1,170 @@
+"""The composition root: every part is made here, started in order and stopped in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from aiohttp import web
+
+from config.errors import AudiowardenError
+from config.settings import Settings
+from daemon.accounts import Accounts
+from daemon.analysis import Analysis, loaded_analysis
+from daemon.clips import ClipWriter
+from daemon.contracts.audiostream.contract import AudioStreamContract
+from daemon.contracts.audiostream.routes import AudioStreamRoutes
+from daemon.contracts.errors import plain_errors
+from daemon.egress import make_session
+from daemon.health import HealthRoutes
+from daemon.ledger.sqlite import SqliteLedger
+from daemon.lists import CustomerLists
+from daemon.metrics import Metrics
+from daemon.outbox import Outbox
+from daemon.registry import Registry
+from daemon.storage.interfaces import StorageError
+from daemon.storage.local import LocalClipStore
+from daemon.storage.routes import ClipRoutes
+from daemon.tasks import Tasks
+from pipeline.addresses import AddressPolicy
+from pipeline.encode import encode_mp3
+from pipeline.pull import PulledSource
+from pipeline.report import StreamSpec
+from pipeline.retry import RetryBudget, pull_retries
+from pipeline.source import Position
+from pipeline.stream import Stages
+
+log = structlog.get_logger()
+
+EXPIRE_EVERY_S = 600.0
+HTTP_SHUTDOWN_S = 2.0
+
+
+class ServeError(AudiowardenError):
+    """The daemon cannot serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """A daemon that serves."""
+
+    url: str
+    """Where its API is."""
+    failed: asyncio.Event
+    """Set when a part of it has died: it must be stopped."""
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[Daemon]:
+    """Start everything, yield when it serves, drain and stop everything in reverse.
+
+    Raises AudiowardenError (one sentence) when a part cannot be started.
+    """
+    async with AsyncExitStack() as house:
+        listener = _listen(settings)
+        house.callback(listener.close)
+        tasks = Tasks()
+        parts = await _furnish(settings, _url_of(listener), house)
+        house.push_async_callback(tasks.stop)
+        tasks.start("clip expiry", _expire(parts.store))
+        tasks.start("word lists", parts.lists.watch())
+        runner = web.AppRunner(_routes(settings, parts), access_log=None, shutdown_timeout=HTTP_SHUTDOWN_S)
+        await runner.setup()
+        house.push_async_callback(runner.cleanup)
+        house.push_async_callback(parts.registry.drain, settings.server.drain_s)
+        tasks.start("registry", parts.registry.run())
+        await web.SockSite(runner, listener).start()
+        log.info("serving", url=_url_of(listener), accounts=len(settings.accounts))
+        yield Daemon(_url_of(listener), tasks.failed)
+        log.info("draining", streams=parts.registry.live_count)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the HTTP server and the background tasks are made of."""
+
+    metrics: Metrics
+    store: LocalClipStore
+    lists: CustomerLists
+    addresses: AddressPolicy
+    contract: AudioStreamContract
+    registry: Registry
+
+
+async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Parts:
+    """Make all parts but the HTTP server; the end of each is pushed to `house`."""
+    metrics = Metrics()
+    ledger = await SqliteLedger.open(settings.data_dir)
+    house.push_async_callback(ledger.close)
+    store = LocalClipStore(settings.data_dir, settings.clips.public_base_url or url, settings.clips)
+    lists = CustomerLists(settings.accounts)
+    await lists.load()
+    analysis = await house.enter_async_context(loaded_analysis(settings, lists.of))
+    addresses = AddressPolicy.of(settings.network)
+    session = await house.enter_async_context(make_session(settings.network, addresses))
+    outbox = Outbox(ledger, session, settings.callbacks, metrics)
+    await outbox.start()
+    house.push_async_callback(outbox.stop)
+    contract = AudioStreamContract(analysis.taxonomy)
+    stages = _stages(settings, analysis, addresses, store)
+    registry = Registry(ledger.streams, outbox, {contract.name: contract}, stages, metrics)
+    metrics.gauge(
+        "audiowarden_streams_accepted", "Streams that can be finished.", lambda: registry.live_count
+    )
+    return _Parts(metrics, store, lists, addresses, contract, registry)
+
+
+def _stages(
+    settings: Settings, analysis: Analysis, addresses: AddressPolicy, store: LocalClipStore
+) -> Stages:
+    def open_source(spec: StreamSpec, position: Position) -> PulledSource:
+        return PulledSource(spec.url, position, addresses, settings.network, name=spec.stream_id)
+
+    def retries(_: StreamSpec) -> RetryBudget:
+        return pull_retries()
+
+    encode = partial(encode_mp3, bit_rate_kbps=settings.clips.bit_rate_kbps)
+    clips = ClipWriter(store, encode, analysis.executor)
+    return Stages(open_source, analysis.analyser, clips, retries, settings.recogniser.max_delay_s)
+
+
+def _routes(settings: Settings, parts: _Parts) -> web.Application:
+    app = web.Application(middlewares=[plain_errors])
+    accounts = Accounts(settings.accounts)
+    AudioStreamRoutes(parts.contract, accounts, parts.registry, parts.addresses, parts.metrics).add_to(app)
+    ClipRoutes(parts.store).add_to(app)
+    HealthRoutes(parts.metrics, lambda: "draining" if parts.registry.draining else "").add_to(app)
+    return app
+
+
+async def _expire(store: LocalClipStore) -> None:
+    """Delete clips that have lived long enough; runs until cancelled."""
+    while True:
+        try:
+            expired = await store.expire()
+        except StorageError as error:
+            log.error("clips_not_expired", reason=str(error))  # noqa: TRY400 - an expected error, no traceback
+        else:
+            if expired:
+                log.info("clips_expired", count=expired)
+        await asyncio.sleep(EXPIRE_EVERY_S)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Open the port before anything slow is loaded, so that a taken one is said at once."""
+    host, port = settings.server.host, settings.server.port
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise ServeError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
+
+
+def _url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

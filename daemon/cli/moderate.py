@@ -1,0 +1,125 @@
+"""`audiowarden moderate`: one file or stream, moderated here and now, shown as a table."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from config.load import load_settings
+from config.settings import Settings
+from config.taxonomy import TEXT_RISKS, Taxonomy
+from daemon.analysis import loaded_analysis
+from daemon.cli.common import ConfigOption, one_sentence
+from pipeline.addresses import AddressPolicy
+from pipeline.analyse import Analyser, Analysis, Previous
+from pipeline.audio import LostWindow, Window
+from pipeline.pull import PulledSource
+from pipeline.report import RiskLevel, StreamSpec
+from pipeline.source import Position, Source
+
+COLOURS = {RiskLevel.PASS: "green", RiskLevel.REVIEW: "yellow", RiskLevel.REJECT: "red"}
+
+
+def moderate(
+    source: Annotated[str, typer.Argument(help="A media file, or an rtmp, http or https address.")],
+    language: Annotated[
+        str, typer.Option("--lang", help="Spoken language (zh, en, ar, fr ...) or auto.")
+    ] = "auto",
+    policy: Annotated[str, typer.Option(help="Thresholds to judge by, as an eventId.")] = "default",
+    config: ConfigOption = None,
+) -> None:
+    """Moderate one file or stream and show its windows; nothing is stored and nobody is called back."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    with one_sentence():
+        asyncio.run(_moderate(source, language, policy, load_settings(config)))
+
+
+async def _moderate(source: str, language: str, policy: str, settings: Settings) -> None:
+    spec = StreamSpec(
+        stream_id="moderate",
+        account="",
+        url=source,
+        risks=TEXT_RISKS,
+        language=None if language == "auto" else language,
+        policy=policy,
+    )
+    console = Console()
+    table = Table("window", "time", "level", "labels", "language", "text", "took", title=None)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("loading models")
+        async with loaded_analysis(settings, lambda _: None) as analysis:
+            progress.update(task, description="opening")
+
+            def show(window: Window, found: Analysis, took_s: float) -> None:
+                table.add_row(*_row(window, found, took_s, analysis.taxonomy))
+                progress.update(task, description=f"window {window.index}, {window.index * 10} s")
+
+            try:
+                await _run(_open(source, settings), spec, analysis.analyser, show)
+            finally:
+                progress.stop()
+                if table.row_count:
+                    console.print(table)
+
+
+def _open(source: str, settings: Settings) -> Source:
+    """Open a file of this machine or an address; the person at the terminal may read his own network."""
+    if "://" not in source:
+        return PulledSource.of_file(Path(source), settings.network)
+    return PulledSource(
+        source, Position(), AddressPolicy(allow_private=True), settings.network, name="moderate"
+    )
+
+
+async def _run(
+    source: Source, spec: StreamSpec, analyser: Analyser, show: Callable[[Window, Analysis, float], None]
+) -> None:
+    previous: Previous | None = None
+    try:
+        async for window in source.windows():
+            if isinstance(window, LostWindow):
+                continue
+            began = time.perf_counter()
+            found = await analyser.analyse(spec, window, previous, deadline=None)
+            previous = Previous(window.index, found.transcript)
+            show(window, found, time.perf_counter() - began)
+    finally:
+        await source.stop()
+
+
+def _row(window: Window, found: Analysis, took_s: float, taxonomy: Taxonomy) -> list[Text]:
+    minutes, seconds = divmod(window.index * 10, 60)
+    labels = [
+        f"{finding.label.risk.value}: {taxonomy.describe(finding.label, 'en')[2]} {finding.probability:.2f}"
+        for finding in found.findings
+    ]
+    text = Text(found.text)
+    for finding in found.findings:
+        for span in finding.spans:
+            text.stylize(f"bold {COLOURS[finding.level]}", span.start, span.end)
+    transcript = found.transcript
+    if found.silent:
+        text = Text("(silence)", style="dim")
+    elif transcript.invention is not None:
+        text = Text(f"(dropped as invented: {transcript.invention.value})", style="dim")
+    return [
+        Text(str(window.index)),
+        Text(f"{minutes:02d}:{seconds:02d}"),
+        Text(found.level.value, style=COLOURS[found.level]),
+        Text("\n".join(labels)),
+        Text(transcript.language),
+        text,
+        Text(f"{took_s * 1000:.0f} ms"),
+    ]

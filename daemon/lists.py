@@ -1,0 +1,68 @@
+"""Customers' own word lists: read from their folders, and read again when a file changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+
+from config.errors import AudiowardenError
+from config.settings import AccountSettings
+from models.wordlists import ListMatcher, read_lists
+
+log = structlog.get_logger()
+
+CHECK_EVERY_S = 5.0
+
+_Stamp = tuple[tuple[str, int, int], ...]
+
+
+class CustomerLists:
+    """The matcher of every account with a lists folder. A folder with a fault keeps its last good lists."""
+
+    def __init__(self, accounts: Iterable[AccountSettings]) -> None:
+        self._folders = {each.name: each.lists_dir for each in accounts if each.lists_dir is not None}
+        self._matchers: dict[str, ListMatcher] = {}
+        self._stamps: dict[str, _Stamp] = {}
+
+    def of(self, account: str) -> ListMatcher | None:
+        """Return the account's matcher, or None when it has no lists."""
+        return self._matchers.get(account)
+
+    async def load(self) -> None:
+        """Read every folder; raises ConfigError for a list that cannot be used."""
+        for account, folder in self._folders.items():
+            await self._read(account, folder)
+
+    async def watch(self) -> None:
+        """Read a folder again when one of its files changes; runs until cancelled."""
+        while True:
+            await asyncio.sleep(CHECK_EVERY_S)
+            for account, folder in self._folders.items():
+                try:
+                    if await asyncio.to_thread(_stamp, folder) != self._stamps.get(account):
+                        await self._read(account, folder)
+                except AudiowardenError as error:
+                    log.error("lists_not_reloaded", account=account, reason=str(error))  # noqa: TRY400 - expected
+
+    async def _read(self, account: str, folder: Path) -> None:
+        self._stamps[account] = await asyncio.to_thread(_stamp, folder)
+        matcher = await asyncio.to_thread(lambda: ListMatcher(read_lists(folder)))
+        self._matchers[account] = matcher
+        log.info("lists_loaded", account=account, lists=len(self._stamps[account]))
+
+
+def _stamp(folder: Path) -> _Stamp:
+    """Return what changes when a list changes: names, sizes and modification times."""
+    if not folder.is_dir():
+        return ()
+    found = []
+    for path in sorted(folder.glob("*.txt")):
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            continue
+        found.append((path.name, status.st_size, status.st_mtime_ns))
+    return tuple(found)

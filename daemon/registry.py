@@ -1,0 +1,247 @@
+"""The streams that this daemon moderates: started once, resumed after a restart, finished or drained."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from config.errors import AudiowardenError
+from daemon.contracts.interfaces import StreamCall, StreamContract
+from daemon.ledger.interfaces import Lease, LedgerError, Renewal, WorkQueue
+from daemon.metrics import Metrics
+from daemon.outbox import Delivery, Outbox
+from pipeline.report import StreamEnd, WindowReport
+from pipeline.source import Position
+from pipeline.stream import Stages, Stream
+
+log = structlog.get_logger()
+
+TAKE_AT_ONCE = 64
+TAKE_WAIT_S = 30.0
+LEDGER_RETRY_S = 1.0
+FAILED_STREAM_RETRY_S = 5.0
+MAX_CRASHES = 3
+"""How often a stream is run before an error of our own ends it."""
+
+
+class DuplicateStreamError(AudiowardenError):
+    """The stream is being moderated already, as `stream_id`."""
+
+    def __init__(self, stream_id: str) -> None:
+        super().__init__(f"the stream is being moderated as {stream_id}")
+        self.stream_id = stream_id
+
+
+@dataclass(slots=True)
+class _Live:
+    """A stream that can be finished: known from the moment its start is answered."""
+
+    account: str
+    identity: str
+    finishing: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Registry:
+    """Owns every stream's task. Streams live in the ledger first, so that a restart finds them again."""
+
+    def __init__(
+        self,
+        queue: WorkQueue,
+        outbox: Outbox,
+        contracts: Mapping[str, StreamContract],
+        stages: Stages,
+        metrics: Metrics,
+    ) -> None:
+        self._queue = queue
+        self._outbox = outbox
+        self._contracts = contracts
+        self._stages = stages
+        self._metrics = metrics
+        self._live: dict[str, _Live] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._draining = asyncio.Event()
+
+    async def start(self, contract: str, call: StreamCall, *, limit: int) -> None:
+        """Take a stream on: durable when this returns; it is pulled a moment later.
+
+        Raises DuplicateStreamError, LimitReachedError (the account has `limit` streams) and LedgerError.
+        """
+        body = json.dumps({"contract": contract, "call": call.document()}, ensure_ascii=False).encode()
+        spec = call.spec
+        self._live[spec.stream_id] = _Live(spec.account, call.identity)
+        created = False
+        try:
+            put = await self._queue.put(spec.account, call.identity, body, limit=limit)
+            created = put.created
+            if not created:
+                raise DuplicateStreamError(json.loads(put.first_body)["call"]["request_id"])
+        finally:
+            if not created:
+                del self._live[spec.stream_id]
+
+    async def finish(self, account: str, stream_id: str) -> bool:
+        """End a stream of this account; False when it has no such stream."""
+        live = self._live.get(stream_id)
+        if live is None or live.account != account or live.finishing.is_set():
+            return False
+        await self._queue.stop(account, live.identity)
+        live.finishing.set()
+        return True
+
+    @property
+    def live_count(self) -> int:
+        """How many streams are being moderated or about to be."""
+        return len(self._live)
+
+    @property
+    def draining(self) -> bool:
+        """Whether streams are being put down to be resumed by the next daemon."""
+        return self._draining.is_set()
+
+    async def run(self) -> None:
+        """Take streams from the ledger and moderate them until cancelled; while draining, take none."""
+        while True:
+            try:
+                leases = await self._queue.take(TAKE_AT_ONCE, TAKE_WAIT_S)
+            except LedgerError as error:
+                log.error("ledger_unavailable", reason=str(error))  # noqa: TRY400 - an expected error has no traceback
+                await asyncio.sleep(LEDGER_RETRY_S)
+                continue
+            for lease in leases:
+                if self.draining:
+                    await lease.release()
+                    continue
+                task = asyncio.create_task(self._moderate(lease), name=f"stream {lease.key}")
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Stop pulling, moderate the windows in progress, leave the streams in the ledger to be resumed."""
+        self._draining.set()
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
+        for task in late:
+            task.cancel()
+        if late:
+            log.warning("streams_not_drained", count=len(late))
+            await asyncio.wait(late, timeout=timeout_s)
+
+    async def _moderate(self, lease: Lease) -> None:
+        """Run one stream under its lease; an error of our own ends this stream alone, after a few tries."""
+        try:
+            document = json.loads(lease.body)
+            call = self._contracts[document["contract"]].restore(document["call"])
+        except (ValueError, KeyError):
+            # Written by another version: kept for the operator, and for that version to resume.
+            log.exception("stored_stream_not_understood", account=lease.group, identity=lease.key)
+            return
+        stream_id = call.spec.stream_id
+        structlog.contextvars.bind_contextvars(request_id=stream_id)
+        live = self._live.setdefault(stream_id, _Live(call.spec.account, call.identity))
+        sink = _Sink(call, lease, self._outbox, self._metrics)
+        try:
+            if await lease.renew() is Renewal.STOP:
+                live.finishing.set()
+            end = await self._run(call, sink, live)
+            if self._draining.is_set() and not live.finishing.is_set():
+                await lease.release()
+                return
+            await self._close(lease, sink, end)
+        except Exception:
+            log.exception("stream_crashed", attempt=lease.attempt + 1)
+            self._metrics.stream_crashes.inc()
+            if lease.attempt + 1 < MAX_CRASHES and not live.finishing.is_set():
+                await lease.release(FAILED_STREAM_RETRY_S, failed=True)
+            else:
+                await self._close(lease, sink, StreamEnd(None, 0.0, "internal error"))
+
+    async def _close(self, lease: Lease, sink: _Sink, end: StreamEnd) -> None:
+        """Tell the platform that the stream has ended, then forget it."""
+        await sink.ended(end)
+        await _patiently(lease.done)
+        self._live.pop(sink.stream_id, None)
+        fault = int(end.fault) if end.fault is not None else None
+        log.info("stream_ended", fault=fault, reason=end.reason, streamed_s=round(end.streamed_s, 1))
+
+    async def _run(self, call: StreamCall, sink: _Sink, live: _Live) -> StreamEnd:
+        stream = Stream(call.spec, self._stages, sink, sink.position)
+        self._metrics.streams.inc()
+        log.info("stream_started", account=call.spec.account, next_window=sink.position.next_index)
+        running = asyncio.create_task(stream.run(), name=f"run {call.spec.stream_id}")
+        finishing = asyncio.create_task(live.finishing.wait(), name=f"finish {call.spec.stream_id}")
+        draining = asyncio.create_task(self._draining.wait(), name=f"drain {call.spec.stream_id}")
+        try:
+            await asyncio.wait((running, finishing, draining), return_when=asyncio.FIRST_COMPLETED)
+            if not running.done():
+                await stream.finish()
+            return await running
+        finally:
+            self._metrics.streams.dec()
+            for task in (running, finishing, draining):
+                task.cancel()
+            await asyncio.wait((running, finishing, draining))
+
+
+class _Sink:
+    """A stream's way to the ledger and the outbox (a `ReportSink`); waits for a ledger that is away."""
+
+    def __init__(self, call: StreamCall, lease: Lease, outbox: Outbox, metrics: Metrics) -> None:
+        self._call = call
+        self._lease = lease
+        self._outbox = outbox
+        self._metrics = metrics
+        saved: dict[str, Any] = json.loads(lease.progress) if lease.progress else {}
+        self.position = Position(saved.get("origin"), saved.get("next_index", 0))
+        self.stream_id = call.spec.stream_id
+
+    async def window(self, report: WindowReport) -> None:
+        """Put a window's callback into the outbox."""
+        self._metrics.observe_window(report)
+        await self._send(f"{report.index:08d}", self._call.window(report))
+        log.info(
+            "window_reported",
+            window=report.index,
+            level=None if report.failure else report.level.value,
+            failure=report.failure and report.failure.value,
+            labels=[finding.label.risk.value for finding in report.findings],
+            delay_ms=round((time.time() - report.ended_at) * 1000),
+        )
+
+    async def advance(self, position: Position) -> None:
+        """Store how far the stream has come."""
+        self.position = position
+        saved = json.dumps({"origin": position.origin, "next_index": position.next_index}).encode()
+        await _patiently(lambda: self._lease.save(saved))
+
+    async def connection(self, state: str) -> None:
+        """Count connections; `started` and `resumed` say that audio arrives."""
+        self._metrics.connections.labels(state).inc()
+
+    async def ended(self, end: StreamEnd) -> None:
+        """Put the finish notice into the outbox, if one was asked for."""
+        if self._call.wants_end:
+            await self._send("end", self._call.end(end, self.position.next_index))
+
+    async def _send(self, sequence: str, payload: dict[str, Any]) -> None:
+        body = json.dumps(payload, ensure_ascii=False).encode()
+        delivery = Delivery(
+            stream_id=self.stream_id, sequence=sequence, url=self._call.callback_url, body=body
+        )
+        await _patiently(lambda: self._outbox.send(delivery))
+
+
+async def _patiently(operation: Callable[[], Awaitable[None]]) -> None:
+    """Repeat a write until the ledger takes it: a stream rather waits, visibly, than loses a result."""
+    while True:
+        try:
+            return await operation()
+        except LedgerError as error:
+            log.error("ledger_unavailable", reason=str(error))  # noqa: TRY400 - an expected error, no traceback
+            await asyncio.sleep(LEDGER_RETRY_S)
