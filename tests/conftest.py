@@ -1,0 +1,19 @@
+"""What every test is held to: no task is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def _no_leaked_tasks() -> AsyncIterator[None]:
+    before = asyncio.all_tasks()
+    yield
+    # Callbacks of what has just been closed may need a few turns of the loop.
+    for _ in range(5):
+        await asyncio.sleep(0)
+    leaked = [task.get_name() for task in asyncio.all_tasks() - before if not task.done()]
+    assert not leaked, f"tasks left behind: {leaked}"
