@@ -31,7 +31,7 @@ _ARABIC_FOLDS = str.maketrans(
         "ـ": "",
     }
 )
-_APOSTROPHES = frozenset("'’‘ʼ`´＇")
+_APOSTROPHES = frozenset("'’‘ʼ´＇")
 _TOKEN = re.compile(rf"[{ARABIC}]+|[^\W_{ARABIC}{UNSPACED}]+|(?<=[^\W\d_])'(?=[^\W\d_])")
 _SEGMENT = re.compile(r"[^\W_]+")
 _HARD_BREAK = re.compile(r"[。！？!?；;，,：:\n…]")
@@ -57,8 +57,8 @@ class View:
         """Say whether the original code points behind `[start, end)` follow each other directly."""
         return all(self.ends[index] >= self.starts[index + 1] for index in range(start, end - 1))
 
-    def without(self, dropped: Sequence[tuple[int, int]]) -> View:
-        """Return the view without some ranges; the character before a range takes over its originals."""
+    def without(self, dropped: Sequence[tuple[int, int]], *, absorb: bool = False) -> View:
+        """Return the view without some ranges; `absorb`: the character before takes over their originals."""
         text: list[str] = []
         starts: list[int] = []
         ends: list[int] = []
@@ -67,7 +67,7 @@ class View:
             text.append(self.text[position:start])
             starts += self.starts[position:start]
             ends += self.ends[position:start]
-            if ends and end > start:
+            if absorb and end > start:
                 ends[-1] = self.ends[end - 1]
             position = end
         return View("".join(text), starts, ends)
@@ -192,8 +192,8 @@ def variants(folded: View) -> list[View]:
     for view in views:
         stretches = [match.span() for match in _STRETCH.finditer(view.text)]
         if stretches:
-            squeezed.append(view.without([(start + 1, end) for start, end in stretches]))
-            squeezed.append(view.without([(start + 2, end) for start, end in stretches]))
+            squeezed.append(view.without([(start + 1, end) for start, end in stretches], absorb=True))
+            squeezed.append(view.without([(start + 2, end) for start, end in stretches], absorb=True))
     return views[1:] + squeezed
 
 
