@@ -35,7 +35,7 @@ from pipeline.addresses import AddressPolicy
 from pipeline.encode import encode_mp3
 from pipeline.pull import PulledSource
 from pipeline.report import StreamSpec
-from pipeline.retry import RetryBudget, pull_retries
+from pipeline.retry import PULL_BACKOFF, RetryBudget
 from pipeline.source import Position
 from pipeline.stream import Stages
 
@@ -126,7 +126,7 @@ def _stages(
         return PulledSource(spec.url, position, addresses, settings.network, name=spec.stream_id)
 
     def retries(_: StreamSpec) -> RetryBudget:
-        return pull_retries()
+        return RetryBudget(PULL_BACKOFF)
 
     encode = partial(encode_mp3, bit_rate_kbps=settings.clips.bit_rate_kbps)
     clips = ClipWriter(store, encode, analysis.executor)

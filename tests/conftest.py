@@ -15,5 +15,6 @@ async def _no_leaked_tasks() -> AsyncIterator[None]:
     # Callbacks of what has just been closed may need a few turns of the loop.
     for _ in range(5):
         await asyncio.sleep(0)
-    leaked = [task.get_name() for task in asyncio.all_tasks() - before if not task.done()]
+    own = {asyncio.current_task()}
+    leaked = [task.get_name() for task in asyncio.all_tasks() - before - own if not task.done()]
     assert not leaked, f"tasks left behind: {leaked}"
