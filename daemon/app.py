@@ -107,7 +107,7 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     analysis = await house.enter_async_context(loaded_analysis(settings, lists.of))
     addresses = AddressPolicy.of(settings.network)
     session = await house.enter_async_context(make_session(settings.network, addresses))
-    outbox = Outbox(ledger, session, settings.callbacks, metrics)
+    outbox = Outbox(ledger.callbacks, ledger.dead_letters, session, settings.callbacks, metrics)
     await outbox.start()
     house.push_async_callback(outbox.stop)
     contract = AudioStreamContract(analysis.taxonomy)

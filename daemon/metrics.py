@@ -70,6 +70,10 @@ class Metrics:
         self.windows.labels(report.level.value, "").inc()
         self.window_delay.observe(max(0.0, time.time() - report.ended_at))
 
+    def delivery(self, outcome: str) -> None:
+        """Count an attempt to deliver a callback."""
+        self.deliveries.labels(outcome).inc()
+
     def render(self) -> bytes:
         """Return the text that a Prometheus server scrapes."""
         return generate_latest(self._registry)
