@@ -118,7 +118,7 @@ class Outbox:
             try:
                 leases = await self._take()
             except LedgerError as error:
-                log.error("ledger_unavailable", reason=str(error))  # noqa: TRY400 - expected, no traceback
+                log.error("ledger_unavailable", reason=str(error))  # noqa: TRY400 - expected
                 await asyncio.sleep(LEDGER_RETRY_S)
                 continue
             for lease in leases:
@@ -167,14 +167,14 @@ class Outbox:
         try:
             reason = await self._post(lease)
         except asyncio.CancelledError:
-            # Stopped in the middle: not the consumer's failure. The lease lapses with the ledger if this fails.
+            # Stopped in the middle: not the consumer's failure.
             await lease.release()
             raise
         while True:
             try:
                 return await self._settle(lease, reason)
             except LedgerError as error:
-                log.error("ledger_unavailable", reason=str(error))  # noqa: TRY400 - expected, no traceback
+                log.error("ledger_unavailable", reason=str(error))  # noqa: TRY400 - expected
                 await asyncio.sleep(LEDGER_RETRY_S)
 
     async def _settle(self, lease: Lease, reason: str) -> None:
