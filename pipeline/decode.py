@@ -27,11 +27,11 @@ from av.stream import Discard, Stream
 from config.errors import AudiowardenError
 from config.settings import NetworkSettings
 from pipeline.addresses import AddressPolicy
-from pipeline.aes import DecryptedSegment
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
 from pipeline.blocks import Block, Progress
-from pipeline.fetch import GuardedFile, GuardedOpener, pin_rtmp
+from pipeline.fetch import GuardedOpener, pin_rtmp
 from pipeline.interrupt import NEVER_S, InterruptClock
+from pipeline.parts import Parts
 from pipeline.source import SourceError, SourceFault
 
 BLOCK_SAMPLES = SAMPLE_RATE_HZ // 4
@@ -47,6 +47,10 @@ FORMATS = "hls,mpegts,aac,ac3,eac3,mp3,mov,mp4,flv,live_flv,matroska,webm,ogg,wa
 
 INTERRUPT = InterruptClock()
 av.container.core.time = INTERRUPT  # type: ignore[attr-defined]  # not declared; tests/pipeline guards it
+
+
+FAILURES = (FFmpegError, OSError, ValueError, LookupError, AudiowardenError)
+"""What opening and reading may raise; anything else is a mistake in this program."""
 
 
 class MediaReader:
@@ -82,7 +86,7 @@ class MediaReader:
         try:
             with self._open() as container:
                 yield from self._read(container, start_s)
-        except (FFmpegError, OSError, ValueError, AudiowardenError) as error:
+        except FAILURES as error:
             if not self._cancelled:
                 raise self._failure(error) from None
         finally:
@@ -137,13 +141,24 @@ class MediaReader:
         watched = self._discard_others(container, stream)
         self.progress.opened_at = time.monotonic()
         shaper = _Shaper(zero_s, wait_for_time=seek_s > 0)
-        for frame in self._frames(container, stream, watched):
-            yield from self._noting(shaper.push(frame))
+        broken: Exception | None = None
+        try:
+            for frame in self._frames(container, stream, watched):
+                yield from self._noting(shaper.push(frame))
+        except FAILURES as error:
+            broken = error
         yield from self._noting(shaper.flush())
+        broken = broken or self._broken()
+        if broken is not None:
+            raise broken
         if not self.progress.heard_s and not self._cancelled:
             if self.progress.bad_packets:
                 raise SourceError(SourceFault.INVALID_DATA, "none of the audio can be decoded")
             raise SourceError(SourceFault.NO_AUDIO, "the stream ended without any audio")
+
+    def _broken(self) -> Exception | None:
+        """Why the data ended, when FFmpeg takes for an end what is a failure."""
+        return None
 
     @property
     def _seekable(self) -> bool:
@@ -282,6 +297,7 @@ class UrlReader(MediaReader):
         self._network = network
         self._rtmp = url[:4].lower() == "rtmp"
         self._guard = GuardedOpener(policy, network)
+        self._parts = Parts(self._guard)
         self._format = ""
 
     @property
@@ -323,18 +339,18 @@ class UrlReader(MediaReader):
             "max_reload": "100000",
             "m3u8_hold_counters": "100000",
         }
-        container = av.open(self._url, options=options, io_open=self._open_part, timeout=(NEVER_S, NEVER_S))
+        container = av.open(self._url, options=options, io_open=self._parts, timeout=(NEVER_S, NEVER_S))
         self._format = container.format.name
         return container
-
-    def _open_part(self, url: str, flags: int, options: dict[str, str]) -> GuardedFile | DecryptedSegment:
-        """Open whatever FFmpeg asks for: the address itself, playlists, segments, keys."""
-        scheme, plus, rest = url.partition("+")
-        if plus and scheme == "crypto":
-            key, vector = bytes.fromhex(options["key"]), bytes.fromhex(options["iv"])
-            return DecryptedSegment(self._guard(rest, flags, options), key, vector)
-        return self._guard(url, flags, options)
 
     @property
     def _seekable(self) -> bool:
         return self._format == "hls"
+
+    def _broken(self) -> Exception | None:
+        return self._parts.failure
+
+    def _failure(self, error: Exception) -> SourceError:
+        # What the guard says is the cause of what FFmpeg makes of it.
+        cause = self._parts.failure or error
+        return super()._failure(cause)

@@ -303,7 +303,7 @@ def paced(content: bytes, seconds: float, *, then_hang: bool = False, chunks_per
 
     async def body() -> AsyncIterator[bytes]:
         count = max(1, round(seconds * chunks_per_s))
-        size = -(-len(content) // count)
+        size = max(1, -(-len(content) // count))
         for start in range(0, len(content), size):
             yield content[start : start + size]
             await asyncio.sleep(1 / chunks_per_s if seconds > 0 else 0)

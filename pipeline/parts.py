@@ -1,0 +1,76 @@
+"""What FFmpeg reads over HTTP: the address itself, playlists, segments and keys, all through the guard."""
+
+from __future__ import annotations
+
+from pipeline.aes import DecryptedSegment, Readable
+from pipeline.fetch import GuardedOpener
+
+MAX_FAILURES = 5
+"""So many parts in a row that cannot be had end the reading; fewer leave gaps in the audio."""
+
+
+class Part:
+    """One thing that is read; what goes wrong is noted, and to FFmpeg it is the part's end.
+
+    FFmpeg has no use for Python's exceptions: of two that meet in one call PyAV prints the first to standard
+    error, with its address, and raises the second from whatever is called next.
+    """
+
+    def __init__(self, parts: Parts, source: Readable | None) -> None:
+        self._parts = parts
+        self._source = source
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes; none at the end or after a failure."""
+        if self._source is None:
+            return b""
+        try:
+            data = self._source.read(size)
+        except Exception as error:
+            self._parts.note(error)
+            return b""
+        if not data:
+            self._parts.note(None)
+        return data
+
+    def readable(self) -> bool:
+        """Whether it can be read."""
+        return True
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._source is not None:
+            self._source.close()
+
+
+class Parts:
+    """The `io_open` of one reader, called by FFmpeg in the reader's thread."""
+
+    def __init__(self, guard: GuardedOpener) -> None:
+        self._guard = guard
+        self._failures = 0
+        self.failure: Exception | None = None
+        """Why the latest part could not be had, or broke off; None when it was read to its end."""
+
+    def __call__(self, url: str, flags: int, options: dict[str, str]) -> Part:
+        """Open a part. Raises only when too many have failed, to make FFmpeg stop."""
+        if self._failures == MAX_FAILURES and self.failure is not None:
+            self._failures += 1
+            raise self.failure
+        try:
+            return Part(self, self._source(url, flags, options))
+        except Exception as error:
+            self.note(error)
+            return Part(self, None)
+
+    def note(self, error: Exception | None) -> None:
+        """Take note of how a part ended."""
+        self.failure = error
+        self._failures = 0 if error is None else self._failures + 1
+
+    def _source(self, url: str, flags: int, options: dict[str, str]) -> Readable:
+        scheme, plus, address = url.partition("+")
+        if not plus or scheme != "crypto":
+            return self._guard(url, flags, options)
+        key, initial_vector = bytes.fromhex(options["key"]), bytes.fromhex(options["iv"])
+        return DecryptedSegment(self._guard(address, flags, options), key, initial_vector)
