@@ -1,0 +1,196 @@
+"""The registry with a real ledger and a real outbox: nothing is lost, nothing runs twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from config.settings import CallbackSettings, SpeechSettings
+from config.taxonomy import load_taxonomy
+from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract
+from daemon.ledger.interfaces import LimitReachedError
+from daemon.ledger.sqlite import SqliteLedger
+from daemon.metrics import Metrics
+from daemon.outbox import Outbox
+from daemon.registry import DuplicateStreamError, Registry
+from pipeline.analyse import Analyser
+from pipeline.report import StreamSpec
+from pipeline.retry import Backoff, RetryBudget
+from pipeline.source import Position, SourceError, SourceFault
+from pipeline.speech import SpeechGate
+from pipeline.stream import Stages
+from tests.daemon.contracts.requests import request
+from tests.support.consumer import Consumer
+from tests.support.streams import FakeClips, FakeSource, FakeTranscriber, Step, WordClassifier, spoken_window
+
+CONTRACT = AudioStreamContract(load_taxonomy())
+
+
+def call(consumer: Consumer, number: int = 1, **data: Any) -> AudioStreamCall:
+    url = data.pop("url", f"rtmp://live.test/a/{number}")
+    body = request(
+        callback=consumer.url, data={"url": url, "returnAllText": 1, "returnFinishInfo": 1, **data}
+    )
+    return CONTRACT.accept(f"{number:032d}", "acme", body)
+
+
+class House:
+    """A registry, and the sources that it opened."""
+
+    def __init__(self, registry: Registry, opened: list[Position]) -> None:
+        self.registry = registry
+        self.opened = opened
+
+
+Script = Callable[[StreamSpec, Position], Sequence[Step]]
+
+
+@asynccontextmanager
+async def house(folder: Path, script: Script, *, live: bool = True) -> AsyncIterator[House]:
+    """Everything between a contract and the network, with scripted sources and texts."""
+    ledger = await SqliteLedger.open(folder)
+    opened: list[Position] = []
+
+    def open_source(spec: StreamSpec, position: Position) -> FakeSource:
+        opened.append(position)
+        return FakeSource(script(spec, position), live=live)
+
+    with ThreadPoolExecutor(2) as executor:
+        async with aiohttp.ClientSession() as session:
+            gate = SpeechGate(SpeechSettings(), None)
+            analyser = Analyser(
+                FakeTranscriber(*["fine"] * 99), gate, [WordClassifier("idiot")], [], load_taxonomy(),
+                lambda _: None, executor,
+            )  # fmt: skip
+            retries = Backoff(0.01, 0.0, 0.01, 2)
+            stages = Stages(open_source, analyser, FakeClips(), lambda _: RetryBudget(retries), 8.0)
+            metrics = Metrics()
+            outbox = Outbox(ledger.callbacks, ledger.dead_letters, session, CallbackSettings(), metrics)
+            await outbox.start()
+            registry = Registry(ledger.streams, outbox, {CONTRACT.name: CONTRACT}, stages, metrics)
+            running = asyncio.create_task(registry.run(), name="registry")
+            try:
+                yield House(registry, opened)
+            finally:
+                await registry.drain(10)
+                running.cancel()
+                await asyncio.wait((running,))
+                await outbox.stop()
+                await ledger.close()
+
+
+def indices(consumer: Consumer) -> list[int]:
+    return [int(body["requestId"].rpartition("_")[2]) for body in consumer.taken if body.get("statCode") == 0]
+
+
+def notices(consumer: Consumer) -> list[dict[str, Any]]:
+    return [body for body in consumer.taken if body.get("statCode") == 1]
+
+
+async def test_a_recording_is_reported_and_ends(tmp_path: Path) -> None:
+    script: list[Step] = [spoken_window(0), spoken_window(1)]
+    async with Consumer() as consumer, house(tmp_path, lambda *_: script, live=False) as made:
+        await made.registry.start("audiostream", call(consumer), limit=5)
+        await consumer.wait_for(lambda: bool(notices(consumer)), 20)
+        assert indices(consumer) == [0, 1]
+        assert notices(consumer)[0]["auxInfo"] == {"streamTime": 20}
+        assert made.registry.live_count == 0
+
+
+async def test_duplicates_and_limits(tmp_path: Path) -> None:
+    async with Consumer() as consumer, house(tmp_path, lambda *_: [60.0]) as made:
+        first = call(consumer, 1)
+        await made.registry.start("audiostream", first, limit=2)
+        with pytest.raises(DuplicateStreamError) as caught:
+            await made.registry.start("audiostream", call(consumer, 2, url=first.spec.url), limit=2)
+        assert caught.value.stream_id == first.spec.stream_id
+        await made.registry.start("audiostream", call(consumer, 3), limit=2)
+        with pytest.raises(LimitReachedError):
+            await made.registry.start("audiostream", call(consumer, 4), limit=2)
+        assert made.registry.live_count == 2
+        assert not await made.registry.finish("acme", call(consumer, 4).spec.stream_id)
+
+
+async def test_finish_frees_the_identity_at_once(tmp_path: Path) -> None:
+    async with Consumer() as consumer, house(tmp_path, lambda *_: [spoken_window(0), 60.0]) as made:
+        first, second = (
+            call(consumer, 1, url="rtmp://live.test/x"),
+            call(consumer, 2, url="rtmp://live.test/x"),
+        )
+        await made.registry.start("audiostream", first, limit=0)
+        await consumer.wait_for(lambda: bool(indices(consumer)), 20)
+        assert not await made.registry.finish("other", first.spec.stream_id)
+        assert await made.registry.finish("acme", first.spec.stream_id)
+        assert not await made.registry.finish("acme", first.spec.stream_id), "it is finished already"
+        await made.registry.start("audiostream", second, limit=0)
+        await consumer.wait_for(lambda: bool(notices(consumer)), 20)
+        assert notices(consumer)[0]["requestId"] == f"{first.spec.stream_id}_1"
+
+
+async def test_a_stream_that_was_finished_before_it_was_pulled_says_so(tmp_path: Path) -> None:
+    async with Consumer() as consumer, house(tmp_path, lambda *_: [60.0]) as made:
+        stream = call(consumer)
+        await made.registry.start("audiostream", stream, limit=0)
+        assert await made.registry.finish("acme", stream.spec.stream_id)
+        await consumer.wait_for(lambda: bool(notices(consumer)), 20)
+        assert notices(consumer)[0]["auxInfo"] == {"streamTime": 0}
+
+
+async def test_a_drained_stream_is_resumed_where_it_stopped(tmp_path: Path) -> None:
+    def script(_: StreamSpec, position: Position) -> list[Step]:
+        return [spoken_window(position.next_index, position.origin or 500.0), 60.0]
+
+    async with Consumer() as consumer:
+        async with house(tmp_path, script) as made:
+            await made.registry.start("audiostream", call(consumer), limit=0)
+            await consumer.wait_for(lambda: indices(consumer) == [0], 20)
+        assert notices(consumer) == [], "a restart is not the end of a stream"
+        async with house(tmp_path, script) as made:
+            await consumer.wait_for(lambda: indices(consumer) == [0, 1], 20)
+            assert made.opened == [Position(500.0, 1)]
+            assert await made.registry.finish("acme", call(consumer).spec.stream_id)
+            await consumer.wait_for(lambda: bool(notices(consumer)), 20)
+
+
+async def test_a_stream_that_cannot_be_pulled_ends_with_its_fault(tmp_path: Path) -> None:
+    error = SourceError(SourceFault.NO_SUCH_STREAM, "nobody publishes")
+    async with Consumer() as consumer, house(tmp_path, lambda *_: [error]) as made:
+        await made.registry.start("audiostream", call(consumer), limit=0)
+        await consumer.wait_for(lambda: bool(notices(consumer)), 20)
+        assert notices(consumer)[0]["auxInfo"] == {"streamTime": 0, "errorCode": 3003}
+        assert len(made.opened) == 3
+
+
+async def test_a_fault_of_ours_stops_one_stream_and_no_other(tmp_path: Path) -> None:
+    def script(spec: StreamSpec, _: Position) -> Sequence[Step]:
+        if spec.url.endswith("1"):
+            raise ZeroDivisionError
+        return [spoken_window(0)]
+
+    async with Consumer() as consumer, house(tmp_path, script, live=False) as made:
+        await made.registry.start("audiostream", call(consumer, 1), limit=0)
+        await made.registry.start("audiostream", call(consumer, 2), limit=0)
+        await consumer.wait_for(lambda: bool(notices(consumer)), 20)
+        assert notices(consumer)[0]["requestId"].startswith(f"{2:032d}")
+        assert made.registry.live_count == 1, "the other one is tried again"
+
+
+async def test_a_stored_stream_that_is_not_understood_is_left_alone(tmp_path: Path) -> None:
+    ledger = await SqliteLedger.open(tmp_path)
+    await ledger.streams.put("acme", "url-x", json.dumps({"contract": "of the future", "call": {}}).encode())
+    await ledger.close()
+    script: list[Step] = [spoken_window(0)]
+    async with Consumer() as consumer, house(tmp_path, lambda *_: script, live=False) as made:
+        await made.registry.start("audiostream", call(consumer), limit=0)
+        await consumer.wait_for(lambda: bool(notices(consumer)), 20)
+    ledger = await SqliteLedger.open(tmp_path)
+    assert await ledger.streams.count() == 1
+    await ledger.close()
