@@ -1,0 +1,57 @@
+"""The endpoint that hands out clips to whoever has a signed address."""
+
+from __future__ import annotations
+
+import structlog
+from aiohttp import web
+
+from daemon.storage.interfaces import StorageError
+from daemon.storage.local import Denial, LocalClipStore
+
+log = structlog.get_logger()
+
+ANSWERS = {
+    Denial.FORGED: (403, "the address of this clip is not one that was given out"),
+    Denial.EXPIRED: (403, "the address of this clip has expired"),
+    Denial.GONE: (404, "this clip has been deleted"),
+}
+BAD_REQUEST, FAILED = 1902, 1903
+"""The `code` of an error's JSON, as at every endpoint (`daemon/contracts/errors.py`)."""
+
+CLIP_HEADERS = {
+    "Content-Type": "audio/mpeg",
+    # Evidence belongs to the one who asked, not to a shared cache on the way.
+    "Cache-Control": "private",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class ClipRoutes:
+    """`GET /clips/{name}`, and HEAD."""
+
+    def __init__(self, store: LocalClipStore) -> None:
+        self._store = store
+
+    def add_to(self, app: web.Application) -> None:
+        """Register the endpoint."""
+        app.router.add_get("/clips/{name}", self.clip)
+
+    async def clip(self, request: web.Request) -> web.StreamResponse:
+        """The mp3, whole or the `Range` asked for; 403 forged or expired, 404 gone, 503 disk unreadable."""
+        query = request.query
+        try:
+            found = await self._store.find(
+                request.match_info["name"], query.get("expires", ""), query.get("signature", "")
+            )
+        except StorageError as error:
+            log.error("clip_unreadable", reason=str(error))  # noqa: TRY400 - an expected error, no traceback
+            return _refusal(503, FAILED, "the clip cannot be read just now")
+        if isinstance(found, Denial):
+            status, message = ANSWERS[found]
+            return _refusal(status, BAD_REQUEST, message)
+        return web.FileResponse(found, headers=CLIP_HEADERS)
+
+
+def _refusal(status: int, code: int, message: str) -> web.Response:
+    headers = {"Cache-Control": "no-store"}
+    return web.json_response({"code": code, "message": message}, status=status, headers=headers)
