@@ -166,8 +166,8 @@ def test_several_contacts_in_one_text() -> None:
 
 
 WORDS = (
-    "QQ 微信 电话 call my number one 一 幺 腰 138 0013 8000 5 , . - + @ dot com www at 点 a b 是 我的 اتصل ٥ خمسة"
-    " واتساب 块 \ud800 \u200d"
+    "QQ 微信 电话 call my number one 一 幺 腰 138 0013 8000 5 , . - + @ dot com www at 点 a b 是 我的 اتصل ٥"
+    " خمسة واتساب 块 \ud800 \u200d"
 )
 PIECES = st.sampled_from([*WORDS.split(), " "])
 
