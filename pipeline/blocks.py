@@ -20,6 +20,8 @@ class Block:
 class Progress:
     """What a reader has got so far, for watching it from another thread. Times are `time.monotonic()`."""
 
+    format: str = ""
+    """FFmpeg's name of the container, once it is known."""
     opened_at: float | None = None
     """When the data was recognised."""
     heard_at: float | None = None

@@ -12,7 +12,6 @@ import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
 
 import av
 import av.container.core
@@ -25,30 +24,30 @@ from av.error import FFmpegError
 from av.stream import Discard, Stream
 
 from config.errors import AudiowardenError
-from config.settings import NetworkSettings
-from pipeline.addresses import AddressPolicy
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
 from pipeline.blocks import Block, Progress
-from pipeline.fetch import GuardedOpener, pin_rtmp
 from pipeline.interrupt import NEVER_S, InterruptClock
-from pipeline.parts import Parts
+from pipeline.parts import Part
 from pipeline.source import SourceError, SourceFault
 
 BLOCK_SAMPLES = SAMPLE_RATE_HZ // 4
 """Audio is handed on in quarters of a second: less work per frame, and a window is at most that late."""
 JITTER_S = 0.06
-"""Time stamps may be off by this much and still mean that one frame follows the other."""
+LEAP_S = 0.5
+SETTLED_S = 1.0
+"""A time stamp that is off by more than LEAP_S is believed at once, one that is off by more than JITTER_S
+when those of a whole second are: publishers that stamp by the wall clock jitter by more than a frame."""
 SEEK_MARGIN_S = 5.0
 """Seeking is not exact and the frames after it may have no time stamps, so it goes a little further back."""
 BAD_DATA_S = 3.0
 BAD_PACKETS = 20
 """Nothing but undecodable packets, so many and for so long: the data is given up."""
-FORMATS = "hls,mpegts,aac,ac3,eac3,mp3,mov,mp4,flv,live_flv,matroska,webm,ogg,wav,flac,amr,webvtt"
 
 INTERRUPT = InterruptClock()
 av.container.core.time = INTERRUPT  # type: ignore[attr-defined]  # not declared; tests/pipeline guards it
 
 
+IoOpen = Callable[[str, int, dict[str, str]], Part]
 FAILURES = (FFmpegError, OSError, ValueError, LookupError, AudiowardenError)
 """What opening and reading may raise; anything else is a mistake in this program."""
 
@@ -84,11 +83,14 @@ class MediaReader:
                 return
             self._thread = threading.get_ident()
         try:
-            with self._open() as container:
+            url, options, io_open = self._address()
+            # The time-outs never come by themselves: they are what INTERRUPT acts on.
+            with av.open(url, options=options, io_open=io_open, timeout=(NEVER_S, NEVER_S)) as container:
+                self.progress.format = container.format.name
                 yield from self._read(container, start_s)
         except FAILURES as error:
             if not self._cancelled:
-                raise self._failure(error) from None
+                raise self.failure(error) from None
         finally:
             with self._lock:
                 INTERRUPT.forget(self._thread)
@@ -110,10 +112,11 @@ class MediaReader:
             return SourceError(SourceFault.NO_AUDIO, f"no audio for {timeout_s:g} s, though other data comes")
         return SourceError(SourceFault.CANNOT_OPEN, f"no audio for {timeout_s:g} s")
 
-    def _open(self) -> InputContainer:
+    def _address(self) -> tuple[str, dict[str, str], IoOpen | None]:
+        """What to open: FFmpeg's URL, its options, and what opens further parts."""
         raise NotImplementedError
 
-    def _failure(self, error: Exception) -> SourceError:
+    def failure(self, error: Exception) -> SourceError:
         """Say what an error means, without the address."""
         if isinstance(error, SourceError):
             return error
@@ -213,8 +216,8 @@ class MediaReader:
 class _Shaper:
     """Resamples frames to mono 16 kHz blocks, and keeps their media time.
 
-    Time is the first frame's, plus what was decoded since: exact to the sample. Only when a frame's own time
-    stamp disagrees by more than JITTER_S the block is ended and the time stamp believed.
+    Time is the first frame's, plus what was decoded since: exact to the sample. Only when the frames' own
+    time stamps disagree for good the block is ended and the time stamp believed.
     """
 
     def __init__(self, zero_s: float, *, wait_for_time: bool) -> None:
@@ -228,6 +231,7 @@ class _Shaper:
         """Seconds taken in since the anchor."""
         self._out = 0
         """Samples given out since the anchor."""
+        self._off_for_s = 0.0
 
     def push(self, frame: AudioFrame) -> Iterator[Block]:
         """Take a frame; yield the blocks that it completes."""
@@ -239,16 +243,19 @@ class _Shaper:
                 return
             time_s = expected_s
         self._wait_for_time = False
-        jumped = abs(time_s - expected_s) > JITTER_S
+        duration_s = frame.samples / frame.sample_rate
+        off_s = abs(time_s - expected_s)
+        self._off_for_s = self._off_for_s + duration_s if off_s > JITTER_S else 0.0
+        jumped = off_s > LEAP_S or self._off_for_s > SETTLED_S
         if self._resampler is None or jumped or form != self._format:
             yield from self.flush()
             # A change of format alone must not move the time: stamps are rounded, samples are not.
             self._anchor_s = time_s if jumped or self._format is None else expected_s
-            self._in_s = 0.0
+            self._in_s = self._off_for_s = 0.0
             self._out = 0
             self._format = form
             self._resampler = AudioResampler("s16", "mono", SAMPLE_RATE_HZ, frame_size=BLOCK_SAMPLES)
-        self._in_s += frame.samples / frame.sample_rate
+        self._in_s += duration_s
         frame.pts = None
         yield from self._blocks(self._resampler.resample(frame))
 
@@ -263,94 +270,3 @@ class _Shaper:
             pcm: Pcm = np.ascontiguousarray(frame.to_ndarray()).reshape(-1).astype(np.int16, copy=False)
             yield Block(self._anchor_s + self._out / SAMPLE_RATE_HZ, pcm)
             self._out += len(pcm)
-
-
-class FileReader(MediaReader):
-    """Reads a file of this machine: for the command line only, never for an address that a stranger gave."""
-
-    def __init__(self, path: Path, on_bad_packet: Callable[[int], None]) -> None:
-        super().__init__(on_bad_packet)
-        self._path = path
-
-    def _open(self) -> InputContainer:
-        # The prefix keeps a name such as "concat:x" or "http://x" a file name.
-        options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
-        return av.open(f"file:{self._path.absolute()}", options=options, timeout=(NEVER_S, NEVER_S))
-
-    def _failure(self, error: Exception) -> SourceError:
-        failure = super()._failure(error)
-        if isinstance(error, FileNotFoundError):
-            failure = SourceError(SourceFault.CANNOT_OPEN, "there is no such file")
-        failure.retryable = False
-        return failure
-
-
-class UrlReader(MediaReader):
-    """Reads an rtmp, rtmps, http or https address, as far as the address policy allows."""
-
-    def __init__(
-        self, url: str, policy: AddressPolicy, network: NetworkSettings, on_bad_packet: Callable[[int], None]
-    ) -> None:
-        super().__init__(on_bad_packet)
-        self._url = url
-        self._policy = policy
-        self._network = network
-        self._rtmp = url[:4].lower() == "rtmp"
-        self._guard = GuardedOpener(policy, network)
-        self._parts = Parts(self._guard)
-        self._format = ""
-
-    @property
-    def live(self) -> bool:
-        """RTMP is live; HLS without its end mark; anything else over HTTP that has no length."""
-        if self._rtmp:
-            return True
-        if self._format == "hls":
-            return not self._guard.saw_endlist
-        return self._guard.length is None
-
-    @property
-    def bursts(self) -> bool:
-        """HLS arrives a segment at a time."""
-        return self._format == "hls"
-
-    def cancel(self) -> None:
-        """Make `blocks` end within moments, whatever it waits for. Safe to call twice."""
-        super().cancel()
-        self._guard.cancel()
-
-    def _open(self) -> InputContainer:
-        options = {
-            # By default FFmpeg listens to five seconds of an audio-only stream before it gives any out.
-            "analyzeduration": "500000",
-            "format_whitelist": FORMATS,
-        }
-        if self._rtmp:
-            url, pinned = pin_rtmp(self._url, self._policy, self._network.connect_timeout_s)
-            # Never "timeout" here: to FFmpeg's RTMP that means to listen for a client.
-            options |= {"protocol_whitelist": "rtmp,rtmps,tcp,tls", **pinned}
-            options["rw_timeout"] = str(round(self._network.read_timeout_s * 1e6))
-            return av.open(url, options=options, timeout=(NEVER_S, NEVER_S))
-        options |= {
-            "protocol_whitelist": "http,https,tcp,tls,crypto",
-            "http_persistent": "0",
-            "extension_picky": "0",
-            # A live playlist that stops changing is a stall, for the reader's owner to judge, not an end.
-            "max_reload": "100000",
-            "m3u8_hold_counters": "100000",
-        }
-        container = av.open(self._url, options=options, io_open=self._parts, timeout=(NEVER_S, NEVER_S))
-        self._format = container.format.name
-        return container
-
-    @property
-    def _seekable(self) -> bool:
-        return self._format == "hls"
-
-    def _broken(self) -> Exception | None:
-        return self._parts.failure
-
-    def _failure(self, error: Exception) -> SourceError:
-        # What the guard says is the cause of what FFmpeg makes of it.
-        cause = self._parts.failure or error
-        return super()._failure(cause)

@@ -16,8 +16,9 @@ import structlog
 from config.settings import NetworkSettings
 from pipeline.addresses import AddressPolicy
 from pipeline.audio import WINDOW_S, LostWindow, Window
-from pipeline.decode import FileReader, MediaReader, UrlReader
+from pipeline.decode import MediaReader
 from pipeline.handover import HandOver
+from pipeline.readers import FileReader, UrlReader
 from pipeline.source import Position, SourceError
 from pipeline.speech import speech_share
 from pipeline.windows import Cut, WindowCutter

@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av.container.core
@@ -15,7 +16,8 @@ import pytest
 from config.settings import NetworkSettings
 from pipeline.addresses import AddressPolicy
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
-from pipeline.decode import BLOCK_SAMPLES, INTERRUPT, UrlReader
+from pipeline.decode import BLOCK_SAMPLES, INTERRUPT
+from pipeline.readers import UrlReader
 from pipeline.source import SourceFault
 from tests.support.flv_tags import AUDIO, corrupted, retimed, rewrite
 from tests.support.listening import Heard, delay_s, likeness, listen, no_matter, url_reader
@@ -204,6 +206,22 @@ def test_a_discontinuity_shows_in_the_time(by_ms: int, server: HttpServer, flv_b
     ((goes_on_s, jumps_to_s),) = heard.jumps
     assert goes_on_s == pytest.approx(5.0, abs=0.05)
     assert jumps_to_s == pytest.approx(5.0 + by_ms / 1000, abs=0.05)
+
+
+def test_time_stamps_that_jitter_tear_nothing_apart(server: HttpServer, flv_bytes: bytes) -> None:
+    late_ms = np.random.default_rng(7).integers(0, 200, 10_000).tolist()
+    content = rewrite(flv_bytes, lambda tag: replace(tag, time_ms=tag.time_ms + late_ms.pop()))
+    heard = listen(server.stream("jitter.flv", paced(content, 0)))
+    assert heard.error is None
+    assert heard.seconds == pytest.approx(18, abs=0.15)
+    assert len(heard.jumps) <= 2
+
+
+def test_a_small_shift_that_stays_is_believed(server: HttpServer, flv_bytes: bytes) -> None:
+    heard = listen(server.stream("shift.flv", paced(retimed(flv_bytes, 5000, 200), 0)))
+    ((goes_on_s, jumps_to_s),) = heard.jumps
+    assert 5 < goes_on_s < 6.5
+    assert jumps_to_s - goes_on_s == pytest.approx(0.2, abs=0.03)
 
 
 def test_undecodable_packets_are_a_gap_and_are_told(server: HttpServer, flv_bytes: bytes) -> None:

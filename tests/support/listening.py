@@ -13,8 +13,9 @@ from config.settings import NetworkSettings
 from pipeline.addresses import AddressPolicy
 from pipeline.audio import SAMPLE_RATE_HZ, LostWindow, Pcm, Window
 from pipeline.blocks import Block
-from pipeline.decode import FileReader, MediaReader, UrlReader
+from pipeline.decode import MediaReader
 from pipeline.pull import PulledSource
+from pipeline.readers import FileReader, UrlReader
 from pipeline.source import SourceError
 
 QUICK = NetworkSettings(connect_timeout_s=5.0, read_timeout_s=5.0)
