@@ -77,6 +77,7 @@ async def test_whoever_changes_an_address_learns_nothing(tmp_path: Path, clock: 
         (name, f"-{expires}", signature),
         (name, "٣" * 10, signature),
         (name, "9" * 5000, signature),
+        (name, "\udcff", signature),
     ):
         assert await store.find(*forged) is Denial.FORGED, forged
 
