@@ -103,6 +103,11 @@ class MediaReader:
             if self._thread is not None:
                 INTERRUPT.cancel(self._thread)
 
+    @staticmethod
+    def give_up() -> None:
+        """Make the calling thread's calls into FFmpeg end, from within one of them."""
+        INTERRUPT.cancel(threading.get_ident())
+
     def stalled(self, timeout_s: float) -> SourceError:
         """Say why nothing was heard for so long, for an owner that gives up waiting."""
         progress = self.progress

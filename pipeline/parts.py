@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pipeline.aes import DecryptedSegment, Readable
 from pipeline.fetch import GuardedOpener
 
@@ -46,16 +48,21 @@ class Part:
 class Parts:
     """The `io_open` of one reader, called by FFmpeg in the reader's thread."""
 
-    def __init__(self, guard: GuardedOpener) -> None:
+    def __init__(self, guard: GuardedOpener, give_up: Callable[[], None]) -> None:
+        """`give_up` makes FFmpeg stop: without it, it would ask for each of the missing parts."""
         self._guard = guard
+        self._give_up = give_up
         self._failures = 0
+        self._given_up = False
         self.failure: Exception | None = None
         """Why the latest part could not be had, or broke off; None when it was read to its end."""
 
     def __call__(self, url: str, flags: int, options: dict[str, str]) -> Part:
-        """Open a part. Raises only when too many have failed, to make FFmpeg stop."""
-        if self._failures == MAX_FAILURES and self.failure is not None:
-            self._failures += 1
+        """Open a part; one that cannot be had is empty. Raises, once, when too many have failed."""
+        if self._failures >= MAX_FAILURES and self.failure is not None and not self._given_up:
+            # FFmpeg asks whether to stop only when a part cannot even be opened.
+            self._given_up = True
+            self._give_up()
             raise self.failure
         try:
             return Part(self, self._source(url, flags, options))

@@ -49,7 +49,7 @@ class UrlReader(MediaReader):
         self._network = network
         self._rtmp = url[:4].lower() == "rtmp"
         self._guard = GuardedOpener(policy, network)
-        self._parts = Parts(self._guard)
+        self._parts = Parts(self._guard, self.give_up)
 
     @property
     def live(self) -> bool:
