@@ -30,6 +30,9 @@ LENGTHS = {Kind.QQ: (5, 11), Kind.WECHAT: (6, 20), Kind.PHONE: (7, 15), Kind.MES
 """How many digits: QQ numbers have 5 to 11, WeChat names 6 to 20 characters, E.164 telephone numbers at most
 15 (7 without any code)."""
 MAX_WORDS_BEHIND = 8
+MIN_DISTINCT_DIGITS = 3
+SEQUENCE = "01234567890123456789"
+"""Numbers that are made up (+00000000, +0123456789) are not taken without a cue."""
 
 _MOBILE = re.compile(r"(?:0?0?86)?1[3-9]\d{9}")
 _SERVICE = re.compile(r"[48]00\d{7}")
@@ -151,7 +154,9 @@ def _is_telephone(run: DigitRun, text: str) -> bool:
     before, after = text[: run.start][-1:], text[run.end : run.end + 1]
     if run.is_counting or not run.is_one_number or _LATIN.match(before) or _LATIN.match(after):
         return False
-    if before == "+":
+    if len(set(digits)) < MIN_DISTINCT_DIGITS or digits in SEQUENCE:
+        return False
+    if before == "+" and not text[: run.start - 1][-1:].isalnum():
         return 8 <= len(digits) <= LENGTHS[Kind.PHONE][1]
     if _MOBILE.fullmatch(digits):
         return True

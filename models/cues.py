@@ -36,12 +36,12 @@ _WORD = re.compile(
         |passport|bank|reference|jersey|player|bus|train)(?:\s(?:number|no))?{_R}
         |订单号?|单号|快递|身份证|学号|卡号|银行卡|房间号?|编号|车次|航班|验证码|密码|邮编|股票|代码|工号
         |{_A}(?:طلب|بطاقه|حساب|رحله|غرفه|كود|الرمز)(?!\w))
-    | (?P<qq>{_L}q\s?q(?:\s?(?:群|号))?{_R}|扣扣|叩叩|抠抠|蔻蔻|企鹅(?:号|群)?|[加+]\s?q(?:群|号)?{_R}
+    | (?P<qq>{_L}q\s?q(?:\s?(?:群|号))?{_R}|扣扣|叩叩|抠抠|蔻蔻|企鹅(?:号|群)?|(?:加\s?|\+)q(?:群|号)?{_R}
         |{_L}q(?:群|号)|球球号|秋秋号)
     | (?P<wechat>微信|薇信|威信|维信|徽信|卫星号|绿泡泡|{_L}v\s?x{_R}|{_L}w\s?x{_R}|{_L}v\s?信
-        |[加+]\s?v(?:\s?信|{_R})|加\s?[微薇威]信?|{_L}we\s?chat{_R}|{_L}wei\s?xin{_R}|{_A}(?:ويشات|وي\sشات|وي\sتشات)(?!\w))
+        |(?:加\s?|\+)v(?:\s?信|{_R})|加\s?[微薇威]信?|{_L}we\s?chat{_R}|{_L}wei\s?xin{_R}|{_A}(?:ويشات|وي\sشات|وي\sتشات)(?!\w))
     | (?P<messenger>{_L}(?:whats\s?app|telegram|tg|viber|zalo|imo|botim|skype|kik|snap\s?chat
-        |instagram|insta|ig|discord|kakao(?:\s?talk)?|signal|facebook|messenger|my\s(?:snap|line)
+        |instagram|insta|ig|discord|kakao(?:\s?talk)?|(?:on|my)\ssignal|facebook|messenger|my\s(?:snap|line)
         |(?:add|find|follow|hit)\s(?:me|us)\s(?:up\s)?on\s(?:snap|line|x|twitter|tiktok)|line\sid|my\s(?:twitter|tiktok|x)\shandle){_R}
         |电报|纸飞机|飞机号|小红书号?|抖音号|快手号
         |{_A}(?:واتس\s?اب|واتساب|واتس|تلجرام|تليجرام|تيليجرام|تلغرام|سناب(?:\s?شات)?|انست[اجقغ]\w*|فايبر)(?!\w))
@@ -50,7 +50,7 @@ _WORD = re.compile(
         |电话|手机|座机|热线|联系方式|联系|拨打|致电|来电|打给我|号码|咨询
         |{_A}(?:اتصل\w*|اتصال|هاتف\w*|تلفون\w*|تليفون\w*|جوال\w*|موبايل\w*|محمول\w*|رقم(?:ي|نا)?
         |كلمني|كلمنا|كلموني|تواصل\w*|خط\sالساخن)(?!\w))
-    | (?P<account>{_L}(?:id|handle|user\s?name|account|user){_R}|账号|帐号|名字|号|同号
+    | (?P<account>{_L}(?:id|handle|user\s?name|account){_R}|账号|帐号|名字|号|同号
         |{_A}(?:ايدي|يوزر|معرف\w*)(?!\w)|@)
     | (?P<join>{_L}(?:add|follow|find|hit|message|dm|search){_R}|加|搜|关注
         |{_A}(?:ضيف\w*|اضف\w*|تابع\w*)(?!\w))
