@@ -38,7 +38,6 @@ _MOBILE = re.compile(r"(?:0?0?86)?1[3-9]\d{9}")
 _SERVICE = re.compile(r"[48]00\d{7}")
 _TOLL_FREE = re.compile(r"1?8(?:00|33|44|55|66|77|88)\d{7}")
 _DATE = re.compile(r"(?:19|20)\d\d[-.]?[01]?\d[-.]?[0-3]?\d|[0-3]?\d[-.][01]?\d[-.](?:19|20)\d\d")
-_AMOUNT = re.compile(r"\d{1,3}(?:,\d{3})+")
 _COUNTED = re.compile(
     r"\s*(?:[%％$€£¥]|percent|dollars?|bucks|euros?|pounds?|yuan|rmb|thousand|million|billion|k(?![a-z])|years?|[ap]\.?m\b"
     r"|o'?clock|minutes?|seconds?|hours?|days?|weeks?|months?|points?|people|viewers|followers|subscribers|likes|views|miles"
@@ -103,10 +102,9 @@ def _numbers(folded: View, cues: Cues) -> Iterator[Hit]:
 
 def _number(folded: View, cues: Cues, run: DigitRun) -> Iterator[Hit]:
     text = folded.text
-    written = text[run.start : run.end]
     if _COUNTED.match(text, run.end) or _CURRENCY.search(text, 0, run.start):
         return
-    if _AMOUNT.fullmatch(written) or _DATE.fullmatch(written):
+    if _DATE.fullmatch(text, run.start, run.end):
         return
     before, after = cues.before(run.start), cues.after(run.end)
     if before.is_reference:

@@ -87,6 +87,12 @@ FOUND: list[tuple[str, dict[str, list[str]], float]] = [
 ]
 
 LEFT_ALONE = [
+    "call us at one two three four five six seven",
+    "call me on 2024-05-01",
+    "call us at 1,999,999",
+    "我的微信号 wechat",
+    "It was 12345678. This is my phone",
+    "a big dot com crash",
     "one two three four five",
     "one two three four five six seven eight nine ten eleven twelve",
     "一二三四五六七八九十",

@@ -51,7 +51,7 @@ def found(text: str, language: str) -> list[str]:
     [
         ("He's a BAD  egg.", ["BAD  egg"]),
         ("ｂａｄ-egg", ["ｂａｄ-egg"]),
-        ("what the fuuuuuck", ["fuuuuuck"]),
+        ("what the fuuuuuckkkk", ["fuuuuuckkkk"]),
         ("Asssshole!", ["Asssshole"]),
         ("f u c k and f-u-c-k and F.U.C.K.", ["f u c k", "f-u-c-k", "F.U.C.K"]),
         ("I f u c k", ["f u c k"]),
