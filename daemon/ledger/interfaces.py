@@ -94,14 +94,14 @@ class WorkQueue(Protocol):
         """Lease up to `n` items that are due, oldest first; wait up to `wait_s` for the first.
 
         In an ordered queue only the oldest item of a group is ever offered, so that a group is worked on in
-        the order of its puts, one item at a time.
+        the order of its puts, one item at a time. Cancelling a take leaves nothing leased.
         """
 
     async def find(self, group: str, key: str) -> bytes | None:
-        """Return the item's body, or None."""
+        """Return the body of the item that holds the key, or None."""
 
     async def count(self, group: str | None = None) -> int:
-        """Count the items of a group (None: of all)."""
+        """Count the items of a group (None: of all) that hold their keys."""
 
     async def stop(self, group: str, key: str) -> bytes | None:
         """Ask the holder to stop and free the key at once for a new put; None: no such item.
@@ -110,11 +110,35 @@ class WorkQueue(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An item that was given up, with all that is needed to put it into its queue again."""
+
+    number: int
+    """Ascending with the time of burial."""
+    group: str
+    key: str
+    lane: str
+    body: bytes
+    attempts: int
+    """How often it was tried."""
+    reason: str
+    put_at: float
+    """Seconds since the epoch, as is `buried_at`."""
+    buried_at: float
+
+
 class DeadLetters(Protocol):
     """Callbacks that were given up: kept for the operator."""
 
     async def bury(self, lease: Lease, reason: str) -> None:
-        """Move a leased item out of its queue into the dead letters, atomically."""
+        """Move a leased item out of its queue into the dead letters, atomically; counts the last attempt."""
+
+    async def page(self, limit: int, after: int = 0) -> list[DeadLetter]:
+        """Return up to `limit` dead letters with numbers above `after`, oldest first."""
+
+    async def count(self) -> int:
+        """Count the dead letters."""
 
 
 class Ledger(Protocol):
