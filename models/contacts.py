@@ -157,7 +157,9 @@ def _is_telephone(run: DigitRun, text: str) -> bool:
     if before == "+" and not text[: run.start - 1][-1:].isalnum():
         return 8 <= len(digits) <= LENGTHS[Kind.PHONE][1]
     if _MOBILE.fullmatch(digits):
-        return True
+        # `1-4294967294` is a range.
+        first = run.items[0]
+        return not (first.written and len(first.digits) == 1 and len(run.items[1].digits) > 1)
     grouped = len(run.items) > 1 or digits.startswith("400")
     return grouped and bool(_SERVICE.fullmatch(digits) or _TOLL_FREE.fullmatch(digits))
 

@@ -93,6 +93,7 @@ LEFT_ALONE = [
     "我的微信号 wechat",
     "It was 12345678. This is my phone",
     "a big dot com crash",
+    "取值范围 1-3294967294",
     "one two three four five",
     "one two three four five six seven eight nine ten eleven twelve",
     "一二三四五六七八九十",
