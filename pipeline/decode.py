@@ -61,7 +61,7 @@ class MediaReader:
         self._on_bad_packet = on_bad_packet
         self._lock = threading.Lock()
         self._thread: int | None = None
-        self._cancelled = False
+        self.cancelled = False
 
     @property
     def live(self) -> bool:
@@ -79,7 +79,7 @@ class MediaReader:
         Raises SourceError when it cannot be opened, or breaks off. Never ends quietly for any other reason.
         """
         with self._lock:
-            if self._cancelled:
+            if self.cancelled:
                 return
             self._thread = threading.get_ident()
         try:
@@ -89,9 +89,10 @@ class MediaReader:
                 self.progress.format = container.format.name
                 yield from self._read(container, start_s)
         except FAILURES as error:
-            if not self._cancelled:
+            if not self.cancelled:
                 raise self.failure(error) from None
         finally:
+            self._close()
             with self._lock:
                 INTERRUPT.forget(self._thread)
                 self._thread = None
@@ -99,7 +100,7 @@ class MediaReader:
     def cancel(self) -> None:
         """Make `blocks` end within moments, whatever it waits for. Safe to call twice."""
         with self._lock:
-            self._cancelled = True
+            self.cancelled = True
             if self._thread is not None:
                 INTERRUPT.cancel(self._thread)
 
@@ -159,10 +160,13 @@ class MediaReader:
         broken = broken or self._broken()
         if broken is not None:
             raise broken
-        if not self.progress.heard_s and not self._cancelled:
+        if not self.progress.heard_s and not self.cancelled:
             if self.progress.bad_packets:
                 raise SourceError(SourceFault.INVALID_DATA, "none of the audio can be decoded")
             raise SourceError(SourceFault.NO_AUDIO, "the stream ended without any audio")
+
+    def _close(self) -> None:
+        """Let go of what FFmpeg did not close."""
 
     def _broken(self) -> Exception | None:
         """Why the data ended, when FFmpeg takes for an end what is a failure."""
@@ -194,7 +198,7 @@ class MediaReader:
         bad_in_a_row = 0
         told_at = -math.inf
         for packet in container.demux(stream, *others):
-            if self._cancelled:
+            if self.cancelled:
                 return
             if packet.stream_index != stream.index:
                 self.progress.others_at = time.monotonic()

@@ -43,6 +43,8 @@ class Part:
         """Let go of the connection."""
         if self._source is not None:
             self._source.close()
+            self._source = None
+            self._parts.forget(self)
 
 
 class Parts:
@@ -54,6 +56,7 @@ class Parts:
         self._give_up = give_up
         self._failures = 0
         self._given_up = False
+        self._open: set[Part] = set()
         self.failure: Exception | None = None
         """Why the latest part could not be had, or broke off; None when it was read to its end."""
 
@@ -65,15 +68,26 @@ class Parts:
             self._give_up()
             raise self.failure
         try:
-            return Part(self, self._source(url, flags, options))
+            part = Part(self, self._source(url, flags, options))
         except Exception as error:
             self.note(error)
             return Part(self, None)
+        self._open.add(part)
+        return part
 
     def note(self, error: Exception | None) -> None:
         """Take note of how a part ended."""
         self.failure = error
         self._failures = 0 if error is None else self._failures + 1
+
+    def forget(self, part: Part) -> None:
+        """Take note that a part was closed."""
+        self._open.discard(part)
+
+    def close(self) -> None:
+        """Close what FFmpeg leaves open: the address itself."""
+        for part in list(self._open):
+            part.close()
 
     def _source(self, url: str, flags: int, options: dict[str, str]) -> Readable:
         scheme, plus, address = url.partition("+")

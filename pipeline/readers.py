@@ -8,8 +8,9 @@ from pathlib import Path
 from config.settings import NetworkSettings
 from pipeline.addresses import AddressPolicy
 from pipeline.decode import IoOpen, MediaReader
-from pipeline.fetch import GuardedOpener, pin_rtmp
+from pipeline.fetch import GuardedOpener
 from pipeline.parts import Parts
+from pipeline.rtmp import pin_rtmp
 from pipeline.source import SourceError, SourceFault
 
 FORMATS = "hls,mpegts,aac,ac3,eac3,mp3,mov,mp4,flv,live_flv,matroska,webm,ogg,wav,flac,amr,webvtt"
@@ -48,14 +49,16 @@ class UrlReader(MediaReader):
         self._policy = policy
         self._network = network
         self._rtmp = url[:4].lower() == "rtmp"
-        self._guard = GuardedOpener(policy, network)
-        self._parts = Parts(self._guard, self.give_up)
+        self._guard: GuardedOpener | None = None
+        self._parts: Parts | None = None
 
     @property
     def live(self) -> bool:
         """RTMP is live; HLS without its end mark; anything else over HTTP that has no length."""
         if self._rtmp:
             return True
+        if self._guard is None or not self.progress.format:
+            return False
         if self.progress.format == "hls":
             return not self._guard.saw_endlist
         return self._guard.length is None
@@ -68,7 +71,8 @@ class UrlReader(MediaReader):
     def cancel(self) -> None:
         """Make `blocks` end within moments, whatever it waits for. Safe to call twice."""
         super().cancel()
-        self._guard.cancel()
+        if self._guard is not None:
+            self._guard.cancel()
 
     def _address(self) -> tuple[str, dict[str, str], IoOpen | None]:
         options = {
@@ -77,7 +81,7 @@ class UrlReader(MediaReader):
             "format_whitelist": FORMATS,
         }
         if self._rtmp:
-            url, pinned = pin_rtmp(self._url, self._policy, self._network.connect_timeout_s)
+            url, pinned = pin_rtmp(self._url, self._policy, self._network)
             # Never "timeout" here: to FFmpeg's RTMP that means to listen for a client.
             options |= {"protocol_whitelist": "rtmp,rtmps,tcp,tls", **pinned}
             options["rw_timeout"] = str(round(self._network.read_timeout_s * 1e6))
@@ -90,15 +94,27 @@ class UrlReader(MediaReader):
             "max_reload": "100000",
             "m3u8_hold_counters": "100000",
         }
-        return self._url, options, self._parts
+        return self._url, options, self._guarded()
+
+    def _guarded(self) -> Parts:
+        # Made here, in the reader's thread, because it reads the trusted authorities from the disk.
+        self._guard = GuardedOpener(self._policy, self._network)
+        self._parts = Parts(self._guard, self.give_up)
+        if self.cancelled:
+            self._guard.cancel()
+        return self._parts
 
     @property
     def _seekable(self) -> bool:
         return self.progress.format == "hls"
 
+    def _close(self) -> None:
+        if self._parts is not None:
+            self._parts.close()
+
     def _broken(self) -> Exception | None:
-        return self._parts.failure
+        return self._parts.failure if self._parts is not None else None
 
     def failure(self, error: Exception) -> SourceError:
         """Say what an error means: what the guard says is the cause of what FFmpeg makes of it."""
-        return super().failure(self._parts.failure or error)
+        return super().failure(self._broken() or error)

@@ -378,14 +378,14 @@ async def test_thirty_runs_leave_nothing_behind(server: HttpServer, flv_bytes: b
     url = server.stream("leak.flv", paced(flv_bytes, 0))
 
     async def once(number: int) -> None:
-        if number % 3 == 0:
+        if number % 10 == 0:
             with RtmpServer(wav) as rtmp:
                 await take(source(rtmp.url))
         else:
             await take(source(url))
 
     for number in range(5):
-        await once(number)
+        await once(number * 5)
     gc.collect()
     threads, kilobytes = threading.active_count(), resident_kb()
     descriptors = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - entries vanish while they are looked at
