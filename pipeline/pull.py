@@ -65,6 +65,7 @@ class PulledSource:
         self._clock = clock
         self._handover: HandOver | None = None
         self._thread: threading.Thread | None = None
+        self._watchdog: asyncio.Task[None] | None = None
         self._stopping = False
         self._timed_out: SourceError | None = None
 
@@ -93,13 +94,11 @@ class PulledSource:
             target=self._run, args=(handover,), name=f"pull {self._name}", daemon=True
         )
         self._thread.start()
-        watchdog = asyncio.create_task(self._watch(handover), name=f"watch {self._name}")
+        self._watchdog = asyncio.create_task(self._watch(handover, self._thread), name=f"watch {self._name}")
         try:
             while (window := await handover.get()) is not None:
                 yield window
         finally:
-            watchdog.cancel()
-            await asyncio.wait([watchdog])
             await self.stop()
 
     async def stop(self) -> None:
@@ -109,16 +108,20 @@ class PulledSource:
         """
         self._stopping = True
         self._reader.cancel()
-        if self._handover is None or self._thread is None:
+        if self._handover is None or self._thread is None or self._watchdog is None:
             return
+        self._watchdog.cancel()
+        await asyncio.wait([self._watchdog])
         self._handover.hurry()
-        if not await self._handover.wait_finished(STOP_S):
-            self._abandon(self._handover, self._thread)
+        await self._await_end(self._handover, self._thread)
 
-    def _abandon(self, handover: HandOver, thread: threading.Thread) -> None:
+    async def _await_end(self, handover: HandOver, thread: threading.Thread) -> None:
+        """Wait for a cancelled thread; one that does not end is left to itself, counted and logged."""
+        if await handover.wait_finished(STOP_S):
+            return
         _abandoned.append(thread)
         log.error("source_thread_abandoned", request_id=self._name, abandoned=abandoned_threads())
-        handover.finish(None)
+        handover.finish(self._timed_out)
 
     def _run(self, handover: HandOver) -> None:
         """Decode, in the source's own thread."""
@@ -135,19 +138,20 @@ class PulledSource:
         except BaseException as caught:
             # Carried to whoever takes the windows, in whose hands it is raised again.
             error = caught
-        last = cutter.flush() if cutter is not None else None
-        if last is not None:
-            handover.hurry()
-            self._hand_over(handover, last)
-        if self._stopping and isinstance(error, SourceError):
-            error = None
-        handover.finish(self._timed_out or error)
+        try:
+            if cutter is not None and (last := cutter.flush()) is not None:
+                handover.hurry()
+                self._hand_over(handover, last)
+        finally:
+            if self._stopping and isinstance(error, SourceError):
+                error = None
+            handover.finish(self._timed_out or error)
 
     def _hand_over(self, handover: HandOver, cut: Cut) -> None:
         window = Window(cut.index, cut.pcm, cut.origin, cut.heard_s, speech_share(cut.pcm))
         handover.put(window, lossy=self._reader.live)
 
-    async def _watch(self, handover: HandOver) -> None:
+    async def _watch(self, handover: HandOver, thread: threading.Thread) -> None:
         """Cancel the run when no audio comes, whatever else the remote side sends to keep it alive."""
         began_at = resumed_at = time.monotonic()
         while True:
@@ -160,6 +164,7 @@ class PulledSource:
             await asyncio.sleep(min(due - now, self._network.read_timeout_s / 2))
         self._timed_out = self._reader.stalled(self._network.read_timeout_s)
         self._reader.cancel()
+        await self._await_end(handover, thread)
 
     def _due(self, began_at: float, resumed_at: float) -> float:
         """When the run is to be given up if nothing is heard until then."""

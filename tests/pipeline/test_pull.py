@@ -239,6 +239,16 @@ async def test_leaving_early_ends_the_run(folder: Path, wav: Path) -> None:
             await taking
 
 
+async def test_an_iteration_that_is_dropped_and_stopped_leaves_no_task(folder: Path) -> None:
+    run = PulledSource.of_file(write_wav(folder / "dropped.wav", noise(120, seed=1)), QUICK)
+    iterator = run.windows()
+    await anext(iterator)
+    # As when the body of an `async for` is cancelled: nobody closes the iterator, but the source is stopped.
+    await run.stop()
+    assert [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("watch ")] == []
+    await take(iterator)
+
+
 # Streams that are open and say nothing.
 
 
@@ -368,6 +378,37 @@ async def test_a_mistake_is_no_quiet_end() -> None:
     assert window.heard_s == 1.0
     with pytest.raises(ZeroDivisionError):
         await anext(iterator)
+
+
+class StuckReader(MediaReader):
+    """Gives a second, then waits for what never comes, whoever cancels it, until the test lets it go."""
+
+    def __init__(self) -> None:
+        super().__init__(no_matter)
+        self.release = threading.Event()
+
+    def blocks(self, start_s: float = 0.0) -> Iterator[Block]:  # type: ignore[override]  # closed the same way
+        self.progress.opened_at = time.monotonic()
+        second = noise(1.0)
+        self.progress.hear(second)
+        yield Block(start_s, second)
+        self.release.wait(60)
+
+
+@pytest.mark.parametrize("by_stop", [True, False])
+async def test_a_thread_that_does_not_end_is_left_to_itself(by_stop: bool) -> None:
+    reader = StuckReader()
+    network = NetworkSettings(read_timeout_s=60 if by_stop else 0.2)
+    run = PulledSource("", Position(), POLICY, network, name="stuck", reader=reader)
+    taking = asyncio.create_task(take(run), name="take")
+    await asyncio.to_thread(wait_until, lambda: reader.progress.heard_s > 0, "the first second")
+    if by_stop:
+        await run.stop()
+    windows, error = await asyncio.wait_for(taking, 10)
+    assert windows == []
+    assert (error is None) == by_stop
+    assert abandoned_threads() == 1
+    reader.release.set()
 
 
 def resident_kb() -> int:
