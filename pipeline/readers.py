@@ -12,6 +12,7 @@ from pipeline.fetch import GuardedOpener
 from pipeline.parts import Parts
 from pipeline.rtmp import pin_rtmp
 from pipeline.source import SourceError, SourceFault
+from pipeline.wire import Cancellation
 
 FORMATS = "hls,mpegts,aac,ac3,eac3,mp3,mov,mp4,flv,live_flv,matroska,webm,ogg,wav,flac,amr,webvtt"
 """The containers that FFmpeg may take data for."""
@@ -49,6 +50,7 @@ class UrlReader(MediaReader):
         self._policy = policy
         self._network = network
         self._rtmp = url[:4].lower() == "rtmp"
+        self._lookup = Cancellation()
         self._guard: GuardedOpener | None = None
         self._parts: Parts | None = None
 
@@ -71,6 +73,7 @@ class UrlReader(MediaReader):
     def cancel(self) -> None:
         """Make `blocks` end within moments, whatever it waits for. Safe to call twice."""
         super().cancel()
+        self._lookup.cancel()
         if self._guard is not None:
             self._guard.cancel()
 
@@ -81,7 +84,7 @@ class UrlReader(MediaReader):
             "format_whitelist": FORMATS,
         }
         if self._rtmp:
-            url, pinned = pin_rtmp(self._url, self._policy, self._network)
+            url, pinned = pin_rtmp(self._url, self._policy, self._network, self._lookup)
             # Never "timeout" here: to FFmpeg's RTMP that means to listen for a client.
             options |= {"protocol_whitelist": "rtmp,rtmps,tcp,tls", **pinned}
             options["rw_timeout"] = str(round(self._network.read_timeout_s * 1e6))

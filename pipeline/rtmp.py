@@ -10,18 +10,24 @@ from config.settings import NetworkSettings
 from pipeline.addresses import AddressPolicy
 from pipeline.source import SourceError, SourceFault
 from pipeline.urls import AddressError, Target
+from pipeline.wire import Cancellation
 
 
-def pin_rtmp(url: str, policy: AddressPolicy, network: NetworkSettings) -> tuple[str, dict[str, str]]:
+def pin_rtmp(
+    url: str, policy: AddressPolicy, network: NetworkSettings, cancellation: Cancellation | None = None
+) -> tuple[str, dict[str, str]]:
     """Return the address with its host replaced by a checked IP, and FFmpeg's options that go with it.
 
     The server is told the original address (`rtmp_tcurl`), because servers choose the virtual host by it; a
-    certificate is checked against the original name. Blocks for the lookup; raises SourceError.
+    certificate is checked against the original name. Blocks for the lookup,
+    which `cancellation` ends; raises SourceError.
     """
+    cancellation = cancellation or Cancellation()
     try:
         target = policy.check_url(url, "stream")
-        endpoint = policy.resolve(target.host, target.port, network.connect_timeout_s)[0]
+        endpoint = cancellation.resolve(policy, target.host, target.port, network.connect_timeout_s)[0]
     except AddressError as error:
+        cancellation.check()
         raise SourceError(SourceFault.CANNOT_OPEN, str(error), retryable=error.retryable) from None
     options = {"rtmp_tcurl": replace(target, path=_application(target)).url}
     if target.scheme == "rtmps":

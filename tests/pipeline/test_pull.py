@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from config.settings import NetworkSettings
+from pipeline.addresses import AddressPolicy
 from pipeline.audio import SAMPLE_RATE_HZ, WINDOW_SAMPLES, LostWindow, Pcm, Window
 from pipeline.blocks import Block
 from pipeline.decode import MediaReader
@@ -182,6 +183,22 @@ async def stopped_after(run: PulledSource, wait_s: float) -> tuple[list[Window |
 async def test_stop_while_opening(scheme: str) -> None:
     with SilentServer() as silent:
         windows, took_s = await stopped_after(source(f"{scheme}://127.0.0.1:{silent.port}/live/x"), 0.3)
+    assert windows == []
+    assert took_s < 2
+
+
+@pytest.mark.parametrize("scheme", ["rtmp", "http"])
+async def test_stop_while_the_name_is_looked_up(scheme: str) -> None:
+    release = threading.Event()
+
+    def resolver(host: str, port: int) -> list[str]:
+        release.wait(60)
+        raise OSError(f"{host}:{port} was not found")
+
+    policy = AddressPolicy(allow_private=True, resolver=resolver)
+    run = PulledSource(f"{scheme}://slow.test/live/x", Position(), policy, QUICK, name="test")
+    windows, took_s = await stopped_after(run, 0.3)
+    release.set()
     assert windows == []
     assert took_s < 2
 
