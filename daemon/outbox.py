@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -21,11 +22,16 @@ log = structlog.get_logger()
 
 MAX_IN_FLIGHT = 512
 """Callbacks being sent at once, to all consumers together."""
+MAX_FAILING_IN_FLIGHT = MAX_IN_FLIGHT // 2
+"""Of these, to consumers whose last attempt failed: many that are down leave room for those that work."""
+MAX_FAILING_KNOWN = 4096
 TAKE_WAIT_S = 30.0
 LEDGER_RETRY_S = 1.0
 FLUSH_S = 5.0
 """At the end: how long callbacks that are due may still be sent before the rest is left to the next start."""
 MAX_ANSWER_BYTES = 64 * 1024
+ANSWER_BODY_S = 1.0
+"""How long the body of an answer is waited for once its status is known."""
 DELIVERY_HEADER = "X-Audiowarden-Delivery"
 """Carries the delivery's id, the same in every attempt: who has seen it may answer 200 at once."""
 
@@ -75,6 +81,7 @@ class Outbox:
             attempts=settings.attempts - 1,
         )
         self._busy: Counter[str] = Counter()
+        self._failing: set[str] = set()
         self._slot_freed = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
         self._dispatcher: asyncio.Task[None] | None = None
@@ -97,12 +104,12 @@ class Outbox:
         """Begin to deliver, what the last daemon left first."""
         self._dispatcher = asyncio.create_task(self._dispatch(), name="outbox")
 
-    async def stop(self) -> None:
-        """Send what is due for a moment longer, then stop; the rest stays in the ledger."""
+    async def stop(self, flush_s: float = FLUSH_S) -> None:
+        """Send what is due for up to `flush_s`, then stop; the rest stays in the ledger, unharmed."""
         self._stopping = True
         self._slot_freed.set()
         try:
-            await asyncio.wait_for(self._flushed.wait(), FLUSH_S)
+            await asyncio.wait_for(self._flushed.wait(), flush_s)
         except TimeoutError:
             log.info("outbox_not_empty")
         tasks = [task for task in (self._dispatcher, *self._sending) if task is not None]
@@ -121,34 +128,45 @@ class Outbox:
                 log.error("ledger_unavailable", reason=str(error))  # noqa: TRY400 - expected
                 await asyncio.sleep(LEDGER_RETRY_S)
                 continue
-            for lease in leases:
-                await self._begin(lease)
-            if self._stopping and not leases and not self._sending:
+            for lease in leases or ():
+                self._begin(lease)
+            if self._stopping and leases == [] and not self._sending:
                 self._flushed.set()
 
-    async def _take(self) -> list[Lease]:
-        """Lease what is due for consumers that have a slot; come back early when a slot is freed."""
-        free = MAX_IN_FLIGHT - len(self._sending)
-        if free <= 0:
+    async def _take(self) -> list[Lease] | None:
+        """Lease what is due for consumers that have a slot; None when a slot was freed first."""
+        room = self._room()
+        if room == 0:
             await self._slot_freed.wait()
-            return []
-        full = [lane for lane, busy in self._busy.items() if busy >= self._settings.connections_per_consumer]
+            return None
         wait_s = 0.05 if self._stopping else TAKE_WAIT_S
-        taking = asyncio.create_task(self._queue.take(free, wait_s, skip_lanes=full), name="outbox take")
+        taking = asyncio.create_task(
+            self._queue.take(room, wait_s, skip_lanes=self._full_lanes()), name="outbox take"
+        )
         freed = asyncio.create_task(self._slot_freed.wait(), name="outbox slot")
         try:
             await asyncio.wait((taking, freed), return_when=asyncio.FIRST_COMPLETED)
-            return taking.result() if taking.done() else []
+            return taking.result() if taking.done() else None
         finally:
             for task in (taking, freed):
                 task.cancel()
             await asyncio.wait((taking, freed))
 
-    async def _begin(self, lease: Lease) -> None:
-        if self._busy[lease.lane] >= self._settings.connections_per_consumer:
-            # More of one consumer's were due than it has slots: they are offered again when one is free.
-            await lease.release()
-            return
+    def _room(self) -> int:
+        """How many may be taken without knowing whose they are: what the fullest open consumer has left."""
+        each = self._settings.connections_per_consumer
+        left = min((each - busy for busy in self._busy.values() if busy < each), default=each)
+        return min(left, MAX_IN_FLIGHT - len(self._sending))
+
+    def _full_lanes(self) -> set[str]:
+        """Consumers that may not be sent anything more for now."""
+        each = self._settings.connections_per_consumer
+        full = {lane for lane, busy in self._busy.items() if busy >= each}
+        if sum(self._busy[lane] for lane in self._failing & self._busy.keys()) >= MAX_FAILING_IN_FLIGHT:
+            full |= self._failing
+        return full
+
+    def _begin(self, lease: Lease) -> None:
         self._busy[lease.lane] += 1
         task = asyncio.create_task(self._deliver(lease), name=f"callback {lease.group} {lease.key}")
         self._sending.add(task)
@@ -168,8 +186,13 @@ class Outbox:
             reason = await self._post(lease)
         except asyncio.CancelledError:
             # Stopped in the middle: not the consumer's failure.
-            await lease.release()
+            with contextlib.suppress(LedgerError):
+                await lease.release()
             raise
+        if reason and len(self._failing) < MAX_FAILING_KNOWN:
+            self._failing.add(lease.lane)
+        elif not reason:
+            self._failing.discard(lease.lane)
         while True:
             try:
                 return await self._settle(lease, reason)
@@ -203,20 +226,8 @@ class Outbox:
 
     async def _post(self, lease: Lease) -> str:
         """Send one callback; return why it failed, or an empty string. Anything but 200 is a failure."""
-        head, _, body = lease.body.partition(b"\n")
-        headers = {
-            "Content-Type": "application/json; charset=utf-8",
-            DELIVERY_HEADER: f"{lease.group}_{lease.key}",
-        }
         try:
-            async with (
-                asyncio.timeout(self._settings.timeout_s),
-                self._session.post(
-                    json.loads(head)["url"], data=body, headers=headers, allow_redirects=False
-                ) as response,
-            ):
-                await response.content.read(MAX_ANSWER_BYTES)
-                return "" if response.status == 200 else f"status {response.status}"
+            status = await self._status_of(lease)
         except TimeoutError:
             return "no answer in time"
         except AudiowardenError as error:
@@ -224,6 +235,36 @@ class Outbox:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # The library's own text may hold the address with its query.
             return type(error).__name__
+        except Exception as error:  # whatever it is, the stream's callbacks must go on
+            log.error("delivery_crashed", request_id=lease.group, error=type(error).__name__)  # noqa: TRY400 - see above
+            return type(error).__name__
+        return "" if status == 200 else f"status {status}"
+
+    async def _status_of(self, lease: Lease) -> int:
+        head, _, body = lease.body.partition(b"\n")
+        headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            DELIVERY_HEADER: f"{lease.group}_{lease.key}",
+        }
+        async with (
+            asyncio.timeout(self._settings.timeout_s) as deadline,
+            self._session.post(
+                json.loads(head)["url"], data=body, headers=headers, allow_redirects=False
+            ) as response,
+        ):
+            # The status is what counts; a short body is read so that the connection can be used again.
+            deadline.reschedule(None)
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                async with asyncio.timeout(ANSWER_BODY_S):
+                    await _skim(response.content)
+            return response.status
+
+
+async def _skim(content: aiohttp.StreamReader) -> None:
+    """Read up to MAX_ANSWER_BYTES and forget them."""
+    left = MAX_ANSWER_BYTES
+    while left > 0 and (part := await content.read(left)):
+        left -= len(part)
 
 
 def _origin(url: str) -> str:
