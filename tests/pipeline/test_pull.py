@@ -261,7 +261,9 @@ async def test_an_iteration_that_is_dropped_and_stopped_leaves_no_task(folder: P
     iterator = run.windows()
     await anext(iterator)
     # As when the body of an `async for` is cancelled: nobody closes the iterator, but the source is stopped.
+    began_at = time.monotonic()
     await run.stop()
+    assert time.monotonic() - began_at < 2
     assert [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("watch ")] == []
     await take(iterator)
 

@@ -257,6 +257,12 @@ class HttpServer:
     async def _close(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
+        # Handlers that hang on purpose.
+        hanging = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in hanging:
+            task.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
+        await self._loop.shutdown_asyncgens()
 
     def __enter__(self) -> Self:
         self._thread.start()
