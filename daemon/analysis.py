@@ -88,8 +88,8 @@ async def loaded_analysis(
             )
             yield Analysis(taxonomy, batcher, analyser, executor)
         finally:
-            await batcher.close()
-            await asyncio.to_thread(recogniser.close)
+            if await batcher.close():
+                await asyncio.to_thread(recogniser.close)
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
 

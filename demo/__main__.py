@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from pipeline.audio import WINDOW_S
@@ -45,6 +45,8 @@ async def main() -> int:
         async with DaemonProcess(config) as daemon, Consumer() as consumer:
             async with Platform(daemon.url, ACCESS_KEY, consumer.url) as platform:
                 ok = await _moderate(console, media, platform, consumer)
+            delays_ms = {event["window"]: event["delay_ms"] for event in daemon.events("window_reported")}
+            console.print(_table(consumer.received, delays_ms))
             console.print("Stopping the daemon ...")
             status = await daemon.stop()
     found = {label for each in consumer.received for label in _risks(each.body)}
@@ -77,30 +79,27 @@ async def _moderate(console: Console, media: Path, platform: Platform, consumer:
         answer = await platform.finish(request_id)
         console.print(f"POST {platform.api}/finish_audiostream/v4 -> {answer}")
     await consumer.wait_for(lambda: any(body["statCode"] for body in consumer.taken), 30, "the finish notice")
-    console.print(_table([each for each in consumer.received if each.body["statCode"] == 0]))
     clip = next(each.body for each in consumer.received if _risks(each.body))["audioDetail"]["audioUrl"]
     status, content = await platform.get(clip)
     console.print(f"Evidence clip: {clip.partition('?')[0]}?... -> {status}, {len(content)} bytes of mp3")
     return status == 200
 
 
-def _table(windows: list[Received]) -> Table:
-    table = Table("window", "verdict", "labels", "text", "after its end", title="What the consumer received")
-    for each in windows:
+def _table(received: list[Received], delays_ms: dict[int, int]) -> Table:
+    text_column = Column("text", overflow="fold")
+    table = Table("window", "verdict", "labels", text_column, "latency", title="What the consumer received")
+    for each in received:
+        if each.body["statCode"] != 0:
+            continue
         detail = each.body["audioDetail"]
+        window = each.body["requestId"].rpartition("_")[2]
         labels = "\n".join(dict.fromkeys(label["riskDescription"] for label in detail["allLabels"]))
         text = Text(detail["audioText"])
         for segment in detail["riskDetail"].get("riskSegments", []):
             text.stylize("bold red", segment["position"][0], segment["position"][-1] + 1)
-        finished_s = each.at - detail["auxInfo"]["finishProcessTime"] / 1000
-        took_s = (detail["auxInfo"]["finishProcessTime"] - detail["auxInfo"]["beginProcessTime"]) / 1000
-        table.add_row(
-            each.body["requestId"].rpartition("_")[2],
-            Text(detail["riskLevel"], style=COLOURS[detail["riskLevel"]]),
-            labels,
-            text,
-            f"{took_s + finished_s:.2f} s",
-        )
+        level = Text(detail["riskLevel"], style=COLOURS[detail["riskLevel"]])
+        table.add_row(window, level, labels, text, f"{delays_ms[int(window)] / 1000:.2f} s")
+    table.caption = "latency: from the end of the window to its callback"
     return table
 
 

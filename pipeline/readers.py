@@ -14,7 +14,7 @@ from pipeline.rtmp import pin_rtmp
 from pipeline.source import SourceError, SourceFault
 from pipeline.wire import Cancellation
 
-FORMATS = "hls,mpegts,aac,ac3,eac3,mp3,mov,mp4,flv,live_flv,matroska,webm,ogg,wav,flac,amr,webvtt"
+FORMATS = "hls,mpegts,aac,ac3,eac3,mp3,mov,mp4,flv,live_flv,matroska,webm,ogg,wav,flac,aiff,amr,webvtt"
 """The containers that FFmpeg may take data for."""
 
 

@@ -13,7 +13,7 @@ import structlog
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from config.load import load_settings
@@ -55,7 +55,7 @@ async def _moderate(source: str, language: str, policy: str, settings: Settings)
         policy=policy,
     )
     console = Console()
-    table = Table("window", "time", "level", "labels", "language", "text", "took", title=None)
+    table = Table("window", "time", "level", "labels", "language", Column("text", overflow="fold"), "took")
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("loading models")

@@ -20,7 +20,8 @@ from daemon.contracts.body import READ_TIMEOUT_S, BodyError, read_json_object
 from daemon.ledger.interfaces import LedgerError, LimitReachedError
 from daemon.metrics import Metrics
 from daemon.registry import DuplicateStreamError, Registry
-from pipeline.addresses import AddressError, AddressPolicy
+from pipeline.addresses import AddressPolicy
+from pipeline.urls import AddressError
 
 log = structlog.get_logger()
 
@@ -127,14 +128,13 @@ class AudioStreamRoutes:
         if stream_type != "NORMAL":
             text = replies.NOT_CONFIGURED[language].format(stream_type=stream_type)
             raise replies.bad_parameter("data.streamType", text, language)
-        for field, url, kind in (
-            ("data.url", call.spec.url, "stream"),
-            ("callback", call.callback_url, "callback"),
-        ):
-            try:
-                self._addresses.check_url(url, kind)
-            except AddressError as error:
-                raise replies.bad_parameter(field, str(error), language) from None
+        try:
+            field = "data.url"
+            self._addresses.check_url(call.spec.url, "stream")
+            field = "callback"
+            self._addresses.check_url(call.callback_url, "callback")
+        except AddressError as error:
+            raise replies.bad_parameter(field, str(error), language) from None
 
     async def _finish(
         self, account: Account, body: dict[str, Any], request_id: str, language: str
