@@ -236,8 +236,8 @@ class Batcher:
             self._account(batch, time.monotonic() - begun_at, again=again)
 
     def _take_batch(self) -> list[_Request]:
-        """Under the lock: this worker's share of what waits, the rest being left to those as idle as it."""
-        share = -(-len(self._first) // self._idle)
+        """Under the lock: this worker's share of what waits; the others take theirs when they are free."""
+        share = -(-len(self._first) // len(self._threads))
         return [self._first.take() for _ in range(min(share, self._recogniser.batch_size))]
 
     def _read(self, batch: Sequence[_Request]) -> None:
