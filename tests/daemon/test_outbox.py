@@ -130,7 +130,7 @@ async def test_retries_keep_the_order_of_each_stream(tmp_path: Path) -> None:
 
 async def test_only_200_is_success_and_redirects_are_not_followed(tmp_path: Path) -> None:
     async def answer(attempt: Attempt) -> web.Response:
-        statuses = [201, 204, 302, 404, 500, 200]
+        statuses = [201, 204, 307, 404, 500, 200]
         return web.Response(status=statuses[attempt.number - 1], headers={"Location": "/elsewhere"})
 
     async with Recorder(answer) as consumer, house(tmp_path) as made:

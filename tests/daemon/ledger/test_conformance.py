@@ -134,6 +134,14 @@ async def test_skipped_lanes_are_left_alone(ledger: Ledger) -> None:
     assert await take_keys(ledger.callbacks) == ["2", "5"]
 
 
+async def test_the_oldest_goes_first_whatever_its_lane(ledger: Ledger) -> None:
+    for n, lane in enumerate("cabca"):
+        await ledger.callbacks.put(f"stream {n}", f"{n}", b"", lane=lane)
+
+    assert await take_keys(ledger.callbacks, 2) == ["0", "1"]
+    assert await take_keys(ledger.callbacks) == ["2", "3", "4"]
+
+
 async def test_a_postponed_item_comes_back_when_due(ledger: Ledger) -> None:
     await ledger.streams.put("acme", "live", b"")
     [lease] = await ledger.streams.take(1, 0)

@@ -173,6 +173,18 @@ async def test_an_operation_that_cannot_be_stored_fails_alone(ledger: SqliteLedg
     assert await ledger.streams.count("acme") == 19
 
 
+async def test_an_operation_that_fails_halfway_leaves_no_trace(ledger: SqliteLedger) -> None:
+    await ledger.writer.call(lambda db: db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000), writes=False)
+    results = await asyncio.gather(
+        *(ledger.callbacks.put("stream", f"{n}", bytes(20_000 if n % 2 else 10)) for n in range(10)),
+        return_exceptions=True,
+    )
+
+    assert [n for n, result in enumerate(results) if isinstance(result, BaseException)] == [1, 3, 5, 7, 9]
+    assert await ledger.callbacks.count() == 5
+    assert await drain(ledger.callbacks) == ["0", "2", "4", "6", "8"]
+
+
 async def test_a_file_locked_by_another_program_is_reported(tmp_path: Path) -> None:
     await (await SqliteLedger.open(tmp_path, busy_timeout_s=0.05)).close()
     ledger = await SqliteLedger.open(tmp_path, busy_timeout_s=0.05)
