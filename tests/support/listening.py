@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from pipeline.blocks import Block
 from pipeline.decode import MediaReader
 from pipeline.pull import PulledSource
 from pipeline.readers import FileReader, UrlReader
-from pipeline.source import SourceError
+from pipeline.source import Position, SourceError, SourceFault
 
 QUICK = NetworkSettings(connect_timeout_s=5.0, read_timeout_s=5.0)
 POLICY = AddressPolicy(allow_private=True)
@@ -53,6 +55,11 @@ class Heard:
     def end_s(self) -> float:
         """The media time at which the last block ends."""
         return self.blocks[-1].time_s + len(self.blocks[-1].pcm) / SAMPLE_RATE_HZ
+
+    @property
+    def fault(self) -> SourceFault | None:
+        """Why it failed, or None."""
+        return self.error.fault if self.error is not None else None
 
     @property
     def jumps(self) -> list[tuple[float, float]]:
@@ -112,3 +119,25 @@ def _correlation(heard: Pcm, original: Pcm) -> NDArray[np.float64]:
     size = len(heard) + len(original)
     left, right = np.fft.rfft(heard.astype(float), size), np.fft.rfft(original.astype(float), size)
     return np.fft.irfft(left * np.conj(right), size)
+
+
+def pulling() -> list[str]:
+    """Return the names of the sources' threads."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("pull ")]
+
+
+def source(
+    url: str,
+    network: NetworkSettings = QUICK,
+    position: Position | None = None,
+    clock: Callable[[], float] = time.time,
+) -> PulledSource:
+    """Make a source that may read from this machine's servers."""
+    return PulledSource(url, position or Position(), POLICY, network, name="test", clock=clock)
+
+
+def whole(windows: list[Window | LostWindow]) -> list[Window]:
+    """Return the windows, none of which may be lost."""
+    kept = [window for window in windows if isinstance(window, Window)]
+    assert len(kept) == len(windows)
+    return kept
