@@ -23,12 +23,14 @@ REPETITION_RATIO = 2.4
 NO_SPEECH = 0.6
 """No-speech probability from which a text must be sure, from the reference implementation."""
 NO_SPEECH_LOG_PROBABILITY = -0.8
-LOW_LOG_PROBABILITY = -1.4
-"""Below this nothing is believed: recordings of noise give -1.6 to -2.6, the worst speech that was read
+LOW_LOG_PROBABILITY = -1.2
+"""Below this nothing is believed: recordings of noise give -1.3 to -2.6, the worst speech that was read
 right in our recordings -0.75."""
-SHORT_LOG_PROBABILITY = -1.0
+UNSURE_NO_SPEECH = 0.3
+"""From this no-speech probability on, and for short texts, the bound is the stricter one."""
+STRICT_LOG_PROBABILITY = -0.95
 SHORT_LETTERS = 6
-"""A text of so few letters has the weaker bound: one or two words are what noise is turned into."""
+"""One or two words are what noise is turned into."""
 WEAK_LOG_PROBABILITY = -0.45
 WEAK_NO_SPEECH = 0.3
 WEAK_SOUND_S = 0.6
@@ -167,7 +169,8 @@ def judge(reading: Reading) -> Invention | None:
         return Invention.NO_SPEECH
     if _CREDITS.search(reading.text) or (_plain(reading.text) in _HABITS and _is_weak(reading)):
         return Invention.STOCK_PHRASE
-    bound = SHORT_LOG_PROBABILITY if len(letters) <= SHORT_LETTERS else LOW_LOG_PROBABILITY
+    strict = len(letters) <= SHORT_LETTERS or reading.no_speech_probability > UNSURE_NO_SPEECH
+    bound = STRICT_LOG_PROBABILITY if strict else LOW_LOG_PROBABILITY
     if reading.average_log_probability < bound:
         return Invention.LOW_CONFIDENCE
     return None

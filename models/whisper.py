@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,17 +32,18 @@ FULL_FRAMES = 3_000
 
 TOKENS_PER_S = 16
 """Above the fastest speech in every script (English 6, Mandarin 10, Thai and Hindi up to 15 a second)."""
+SPARE_TOKENS = 16
 FULL_TOKENS = 224
 """Half of the decoder's context, the library's own limit."""
 
-FALLBACKS = (0.0, 0.4, 0.8)
+FALLBACKS = (0.0, 0.5)
 """Temperatures of a second try, until a reading is neither a loop nor unsure. Decoding is a fifth of the cost
-of the encoding that all three share."""
+of the encoding that they share."""
 SECOND_BEAM = 3
 CUDA_WORKERS = 2
 """One prepares mel frames while the other holds the GPU."""
 SEED = 20_260_101
-"""Readings at a temperature are drawn; the same audio shall give the same text."""
+"""Readings at a temperature are drawn: a run that is repeated from its start draws the same."""
 
 _DETECTABLE = (
     "zh en ar hi es fr ru pt id de ja tr vi it th tl ko ms yue bo mn "
@@ -51,6 +52,9 @@ _DETECTABLE = (
 DETECTABLE_LANGUAGES = frozenset(_DETECTABLE.split())
 """Detection chooses among these: the languages that can be asked for and others with much training data.
 Left to itself the model calls noise and unclear English Latin, Welsh or Norwegian Nynorsk."""
+CONTRADICTION = 0.8
+"""Probability from which a detected language overrules the given one in a second try: read as Mandarin,
+English becomes noise, and an insult in it would go unheard."""
 HAN_LANGUAGES = frozenset({"zh", "yue"})
 
 
@@ -106,7 +110,7 @@ class WhisperRecogniser:
         self._workers = CUDA_WORKERS if self._on_gpu else cores
         self._batch_size = batch_size
         self._simplify = simplify
-        self._seeded = threading.local()
+        ctranslate2.set_random_seed(SEED)
         try:
             self._model = WhisperModel(
                 str(folder),
@@ -153,15 +157,18 @@ class WhisperRecogniser:
         return [attempts[index] for index in range(len(batch))]
 
     def read_again(self, utterance: Utterance) -> Transcript:
-        """Read one doubtful window slowly, with full context. Raises RecognitionError."""
+        """Read one doubtful window slowly, with full context. Raises RecognitionError.
+
+        A given language is not believed here when the window is plainly in another one.
+        """
         tried: list[_Heard] = []
         with _failures():
             encoded = self._encode([utterance.samples], FULL_FRAMES)
-            [(language, probability)] = self._choose_languages(encoded, [utterance])
+            languages = self._choose_languages(encoded, [dataclasses.replace(utterance, language=None)])
+            if utterance.language in self._languages and languages[0][1] < CONTRADICTION:
+                languages = [(utterance.language, 1.0)]
             for temperature in FALLBACKS:
-                [heard] = self._decode(
-                    encoded, [utterance], [(language, probability)], FULL_FRAMES, temperature
-                )
+                [heard] = self._decode(encoded, [utterance], languages, FULL_FRAMES, temperature)
                 if not is_doubtful(heard.reading):
                     return _transcript(heard, second_try=True)
                 tried.append(heard)
@@ -234,16 +241,10 @@ class WhisperRecogniser:
         temperature: float,
     ) -> list[_Heard]:
         tokenizers = [self._tokenizer(language) for language, _ in languages]
-        if frames == FULL_FRAMES:
-            limit = FULL_TOKENS
-        else:
-            limit = min(FULL_TOKENS, math.ceil((frames - SILENCE_FRAMES) / 100 * TOKENS_PER_S))
+        longest_s = max(len(utterance.samples) for utterance in batch) / SAMPLE_RATE_HZ
+        limit = min(FULL_TOKENS, math.ceil(longest_s * TOKENS_PER_S) + SPARE_TOKENS)
         if temperature > 0:
             options = {"beam_size": 1, "sampling_topk": 0, "sampling_temperature": temperature}
-            if not getattr(self._seeded, "done", False):
-                # The generator belongs to the thread.
-                ctranslate2.set_random_seed(SEED)
-                self._seeded.done = True
         else:
             options = {"beam_size": SECOND_BEAM if frames == FULL_FRAMES else 1}
         results = self._model.model.generate(
