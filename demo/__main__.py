@@ -48,7 +48,7 @@ async def main() -> int:
             delays_ms = {event["window"]: event["delay_ms"] for event in daemon.events("window_reported")}
             console.print(_table(consumer.received, delays_ms))
             console.print("Stopping the daemon ...")
-            status = await daemon.stop()
+            status = await asyncio.to_thread(daemon.stop)
     found = {label for each in consumer.received for label in _risks(each.body)}
     missing = EXPECTED - found
     if missing or not ok or status:

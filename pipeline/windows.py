@@ -13,6 +13,8 @@ from pipeline.source import Position
 
 JITTER_S = 0.06
 """Media times may be off by this much (millisecond rounding, packet sizes) and still mean "right after"."""
+MIN_PARTIAL_SAMPLES = SAMPLE_RATE_HZ // 5
+"""Less than 0.2 s at the end of a run holds no word: codecs pad by that much, and it is no window."""
 OVERLAP_S = 0.25
 """Audio that goes back by no more than this was sent twice: the repeated part is dropped."""
 RECORDED_GAP_S = 300.0
@@ -86,8 +88,8 @@ class WindowCutter:
         return list(self._append(pcm))
 
     def flush(self) -> Cut | None:
-        """Return the window in progress, if anything of it was heard, and begin the next one."""
-        if not self._heard:
+        """Return the window in progress, if a word can have been heard in it, and begin the next one."""
+        if self._heard < MIN_PARTIAL_SAMPLES:
             return None
         cut = self._cut()
         self._first_sample = max(self._first_sample, self._index * WINDOW_SAMPLES)

@@ -42,7 +42,7 @@ async def test_a_daemon_under_systemd_says_ready_alive_and_stopping(tmp_path: Pa
             ready = await asyncio.to_thread(manager.receive)
             assert ready == f"READY=1\nSTATUS=serving on {daemon.url}"
             assert [await asyncio.to_thread(manager.receive) for _ in range(2)] == ["WATCHDOG=1"] * 2
-            assert await daemon.stop() == 0
+            assert await asyncio.to_thread(daemon.stop) == 0
         messages = [manager.receive()]
         while not messages[-1].startswith("STOPPING=1"):
             messages.append(manager.receive())

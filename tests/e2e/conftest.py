@@ -33,15 +33,16 @@ max_requests_per_s = 3
 """
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def daemon(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DaemonProcess]:
-    """A running daemon with three accounts."""
-    folder = tmp_path_factory.mktemp("daemon")
-    process = DaemonProcess(configuration(folder, extra=SMALL_ACCOUNT))
-    await process.start()
-    yield process
-    status = await process.stop()
-    assert status == 0, process.log_path.read_text(encoding="utf-8")[-4000:]
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """A running daemon with three accounts; it must stop in order, and without an error of its own."""
+    process = DaemonProcess(configuration(tmp_path_factory.mktemp("daemon"), extra=SMALL_ACCOUNT))
+    process.start()
+    try:
+        yield process
+        assert process.stop() == 0, process.log_path.read_text(encoding="utf-8")[-4000:]
+    finally:
+        process.kill()
     assert not process.events("stream_crashed")
     assert not process.events("request_failed")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from typing import Any
 
@@ -12,8 +13,6 @@ import pytest
 from tests.support.consumer import Consumer, Platform
 from tests.support.daemon_process import ACCESS_KEY, DaemonProcess
 from tests.support.media_server import free_port
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NOWHERE = "rtmp://127.0.0.1:{}/live/{}"
 """Nobody listens there: such streams stay live, waiting for their next try."""
@@ -96,7 +95,7 @@ async def test_quotas(platform: Platform, daemon: DaemonProcess) -> None:
 async def raw(platform: Platform, path: str, body: bytes, **options: Any) -> tuple[int, dict[str, Any]]:
     async with aiohttp.ClientSession() as session:
         method = options.pop("method", "POST")
-        async with session.request(method, platform.api + path, data=body, **options) as response:
+        async with session.request(method, platform.api + path, data=io.BytesIO(body), **options) as response:
             answer = json.loads(await response.read())
             return response.status, answer
 
@@ -189,4 +188,4 @@ async def test_nothing_secret_is_logged(
     assert answer["requestId"] in log
     for secret in (ACCESS_KEY, "stream-key-4711", "s3cret"):
         assert secret not in log
-    assert consumer.url.rpartition("/")[2] not in log
+    assert consumer.url not in log

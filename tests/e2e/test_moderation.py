@@ -5,12 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.consumer import Consumer, Platform
 from tests.support.media_server import HttpServer, RtmpServer, recorded_hls
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def windows(consumer: Consumer) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ async def test_failed_callbacks_come_again_in_order(tmp_path: Path, spoken: Path
             await platform.start(media.url("spoken.wav"))
             await consumer.wait_for(lambda: any(body["statCode"] for body in consumer.taken), 60)
         assert [index(each.body) for each in consumer.received] == [0, 0, 0, 0, 1, 2, 3]
-        assert await daemon.stop() == 0
+        assert await asyncio.to_thread(daemon.stop) == 0
 
 
 async def test_callbacks_survive_kill_minus_9(tmp_path: Path, spoken: Path) -> None:
@@ -51,14 +51,14 @@ async def test_callbacks_survive_kill_minus_9(tmp_path: Path, spoken: Path) -> N
         async with Platform(daemon.url, ACCESS_KEY, url) as platform:
             with HttpServer(spoken.parent) as media:
                 started = await platform.start(media.url("spoken.wav"))
-                await daemon.wait_for_event("stream_ended", 60)
+                await asyncio.to_thread(daemon.wait_for_event, "stream_ended", 60)
         daemon.kill()
         async with Consumer(port=port) as consumer:
-            await daemon.start()
+            await asyncio.to_thread(daemon.start)
             await consumer.wait_for(lambda: len(consumer.taken) == 4, 30)
             assert [index(body) for body in consumer.taken] == [0, 1, 2, 3]
             assert {body["requestId"].partition("_")[0] for body in consumer.taken} == {started["requestId"]}
-            assert await daemon.stop() == 0
+            assert await asyncio.to_thread(daemon.stop) == 0
 
 
 async def test_a_stream_goes_on_after_an_outage_and_after_kill_minus_9(tmp_path: Path, spoken: Path) -> None:
@@ -74,14 +74,15 @@ async def test_a_stream_goes_on_after_an_outage_and_after_kill_minus_9(tmp_path:
                 await consumer.wait_for(lambda: any(index(body) >= 3 for body in consumer.taken), 60)
             daemon.kill()
             server.start()
-            await daemon.start()
+            await asyncio.to_thread(daemon.start)
             last = max(index(body) for body in consumer.taken)
             await consumer.wait_for(lambda: any(index(body) > last + 1 for body in consumer.taken), 60)
             async with Platform(daemon.url, ACCESS_KEY, consumer.url) as platform:
                 assert (await platform.finish(request_id))["code"] == 1100
             await consumer.wait_for(lambda: any(body["statCode"] for body in consumer.taken), 30)
-            assert await daemon.stop() == 0
-    bodies = consumer.taken
+            assert await asyncio.to_thread(daemon.stop) == 0
+    bodies = [body for place, body in enumerate(consumer.taken) if body not in consumer.taken[:place]]
+    assert len(consumer.taken) - len(bodies) <= 1, "only what was in flight at the kill may come again"
     assert {body["requestId"].partition("_")[0] for body in bodies} == {request_id}
     indices = [index(body) for body in bodies]
     assert indices == sorted(set(indices)), "in order, none twice"
@@ -103,10 +104,10 @@ async def test_a_drained_stream_is_resumed(tmp_path: Path, spoken: Path) -> None
                 request_id = (await platform.start(server.url))["requestId"]
                 await consumer.wait_for(lambda: len(consumer.taken) >= 1, 40)
             await asyncio.sleep(3)
-            assert await daemon.stop() == 0
+            assert await asyncio.to_thread(daemon.stop) == 0
             assert [index(body) for body in consumer.taken] == [0, 1], "the window in progress is not lost"
             server.start()
-            await daemon.start()
+            await asyncio.to_thread(daemon.start)
             await consumer.wait_for(lambda: len(consumer.taken) >= 3, 60)
             assert index(consumer.taken[2]) >= 2
             assert consumer.taken[2]["requestId"].startswith(request_id)
@@ -121,4 +122,4 @@ async def test_a_second_daemon_on_the_same_folder_is_refused(tmp_path: Path) -> 
         second = DaemonProcess(config)
         second.log_path = tmp_path / "second.jsonl"
         with pytest.raises(AssertionError, match=r"the daemon ended: .*data"):
-            await second.start()
+            await asyncio.to_thread(second.start)

@@ -53,13 +53,13 @@ class DaemonProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
 
-    async def start(self) -> None:
-        """Start it and wait until it serves."""
+    def start(self) -> None:
+        """Start it and wait until it serves; blocking."""
         self._process = self._spawn()
-        self.url = (await self.wait_for_event("serving", START_TIMEOUT_S))["url"]
+        self.url = self.wait_for_event("serving", START_TIMEOUT_S)["url"]
 
-    async def wait_for_event(self, name: str, timeout_s: float) -> dict[str, Any]:
-        """Wait for an event in the log of this start and return the first one."""
+    def wait_for_event(self, name: str, timeout_s: float) -> dict[str, Any]:
+        """Wait for an event in the log of this start and return the first one; blocking."""
         assert self._process is not None
         deadline = time.monotonic() + timeout_s
         while not (found := self.events(name)):
@@ -67,7 +67,7 @@ class DaemonProcess:
                 raise AssertionError(f"the daemon ended: {self._log_tail()}")
             if time.monotonic() > deadline:
                 raise AssertionError(f"waited {timeout_s} s for {name}: {self._log_tail()}")
-            await asyncio.sleep(0.05)
+            time.sleep(0.05)
         return found[0]
 
     def _spawn(self) -> subprocess.Popen[bytes]:
@@ -100,19 +100,18 @@ class DaemonProcess:
         self._process.kill()
         self._process.wait(STOP_TIMEOUT_S)
 
-    async def stop(self) -> int:
-        """SIGTERM, and wait; return the exit status."""
+    def stop(self) -> int:
+        """SIGTERM, and wait; return the exit status; blocking."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        return await asyncio.to_thread(self._process.wait, STOP_TIMEOUT_S)
+        return self._process.wait(STOP_TIMEOUT_S)
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        await asyncio.to_thread(self.start)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self.kill()
+        self.kill()
 
 
 def _parse(line: str) -> dict[str, Any]:
