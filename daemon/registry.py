@@ -211,7 +211,7 @@ class _Sink:
             level=None if report.failure else report.level.value,
             failure=report.failure and report.failure.value,
             labels=[finding.label.risk.value for finding in report.findings],
-            delay_ms=round((time.time() - report.ended_at) * 1000),
+            delay_ms=max(0, round((time.time() - report.ended_at) * 1000)),
         )
 
     async def advance(self, position: Position) -> None:

@@ -132,10 +132,7 @@ class PayloadWriter:
         detail: dict[str, Any] = {"audioText": report.text, "riskSource": source}
         if report.list_matches:
             detail["matchedLists"] = _matched_lists(report.list_matches)
-        spans = sorted(
-            {span for finding in report.findings for span in finding.spans},
-            key=lambda span: (span.start, span.end),
-        )
+        spans = _outermost(span for finding in report.findings for span in finding.spans)
         if spans:
             detail["riskSegments"] = [
                 {"segment": report.text[span.start : span.end], "position": _positions([span])}
@@ -179,6 +176,15 @@ def _matched_lists(matches: Iterable[ListMatch]) -> list[dict[str, Any]]:
             {"word": match.word, "position": _positions(match.spans)}
         )
     return [{"name": name, "words": words} for name, words in by_list.items()]
+
+
+def _outermost(spans: Iterable[Span]) -> list[Span]:
+    """Return the spans in order, without those that lie within another one."""
+    kept: list[Span] = []
+    for span in sorted(set(spans), key=lambda each: (each.start, -each.end)):
+        if not kept or span.end > kept[-1].end:
+            kept.append(span)
+    return kept
 
 
 def _positions(spans: Iterable[Span]) -> list[int]:

@@ -69,6 +69,14 @@ def test_a_hit_carries_labels_text_and_positions() -> None:
     assert "preAudioUrl" not in detail
 
 
+def test_segments_within_segments_are_left_out() -> None:
+    whole = Finding(AD.label, RiskLevel.REJECT, 0.9, Evidence.TEXT, (Span(0, 4), Span(2, 6), Span(3, 5)))
+    part = Finding(ABUSE.label, RiskLevel.REVIEW, 0.6, Evidence.TEXT, (Span(1, 3), Span(8, 9)))
+    window = report(level=RiskLevel.REJECT, findings=(whole, part), text="abcdefghij")
+    segments = written(window)["audioDetail"]["riskDetail"]["riskSegments"]
+    assert [segment["segment"] for segment in segments] == ["abcd", "cdef", "i"]
+
+
 def test_a_quiet_window_is_normal() -> None:
     detail = written(report(silent=True), acceptLang="en")["audioDetail"]
     assert [detail[f"riskLabel{n}"] for n in (1, 2, 3)] == ["normal", "", ""]
