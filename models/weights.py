@@ -147,6 +147,8 @@ class WeightsCache:
                     if target.exists():
                         target.rename(workshop / "damaged")
                     ready.rename(target)
+                # A killed process's pip may have written on for a moment while its folder was deleted.
+                self._clean(target.name)
         except OSError as error:
             place = error.filename or self.folder
             raise WeightsError(f"cannot store {model} in {place}: {error.strerror or error}") from None

