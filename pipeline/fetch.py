@@ -7,38 +7,29 @@ import http.client
 import io
 import time
 from collections import deque
-from typing import Protocol
+from collections.abc import Mapping
 from urllib.parse import urljoin
 
 from config.settings import NetworkSettings
 from pipeline.addresses import AddressPolicy
+from pipeline.bodies import Body, FileBody, HttpBody
+from pipeline.playlist import is_complete, is_master, is_media, with_absolute_addresses
 from pipeline.source import SourceError, SourceFault
-from pipeline.urls import AddressError, Target
+from pipeline.urls import SCHEMES, AddressError, Target
 from pipeline.wire import Cancellation, Wire, connect, tls_context
 
 MAX_REDIRECTS = 5
 MAX_PLAYLIST_BYTES = 4 * 1024 * 1024
 MAX_PART_BYTES = 256 * 1024 * 1024
 """Of a segment, a key or a map: everything but the address itself."""
-PLAYLIST_DEADLINE_S = 15.0
-PART_DEADLINE_S = 60.0
+PLAYLIST_PATIENCE_S = 15.0
+PART_PATIENCE_S = 60.0
 """A segment of 10 s that takes longer than this to arrive keeps no live stream up."""
-MAX_PLAYLISTS_A_MINUTE = 90
-"""A live playlist is read again about once a segment, no more than once a second; one that leads to itself
-is read as fast as it is answered."""
+MAX_PLAYLISTS_A_MINUTE = 240
+"""A live playlist is read again about once a segment, and after half of one when it has not changed: 120
+times with segments of a second. One whose segments take no time would be read as fast as it is answered."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PLAYLIST_MARK = b"#EXTM3U"
-END_MARK = b"#EXT-X-ENDLIST"
-
-
-class Body(Protocol):
-    """What FFmpeg reads from."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes; none at the end."""
-
-    def close(self) -> None:
-        """Let go of the connection."""
 
 
 class GuardedOpener:
@@ -51,74 +42,103 @@ class GuardedOpener:
         self._policy = policy
         self._network = network
         self._cancellation = Cancellation()
-        self._context = tls_context(network)
+        self._context = tls_context(network.ca_file)
         self._opened = 0
         self._playlists: deque[float] = deque()
+        self.saw_playlist = False
+        """Whether anything that was read is an HLS playlist."""
         self.saw_endlist = False
         """Whether the media playlist that was read last says that it is complete."""
         self.length: int | None = None
         """Bytes of the address itself; None when it has no end that is known, as a live stream has not."""
 
-    def __call__(self, url: str, flags: int = 0, options: dict[str, str] | None = None) -> Body:
-        """Open an address; `flags` and `options` are FFmpeg's, which ask for nothing that is done here."""
-        del flags, options
+    def __call__(self, url: str, flags: int = 0, options: Mapping[str, str] | None = None) -> Body:
+        """Open an address. Of FFmpeg's `options`, `offset` and `end_offset`, in bytes, are obeyed."""
+        del flags
         first = self._opened == 0
         self._opened += 1
-        wire, response = self._request(url)
+        if not first and not self.saw_playlist:
+            text = "only a playlist may lead to other addresses"
+            raise SourceError(SourceFault.INVALID_DATA, text, retryable=False)
+        start, end = _span(options or {})
+        wire, response, target = self._request(url, start, end)
+        length = response.length
         try:
-            body = _HttpBody(wire, response)
+            body = HttpBody(wire, response)
+            if start and response.status == 200:
+                body.skip(start)
             if body.starts_with(PLAYLIST_MARK):
-                return self._playlist(body)
+                return self._playlist(body, url, target)
         except BaseException:
             wire.close()
             raise
         if first:
-            self.length = response.length
-            wire.deadline = None
+            self.length = length
+            wire.patience_s = None
+            if length and "bytes" in response.headers.get("Accept-Ranges", ""):
+                return FileBody(body, length, lambda at: self._reopen(url, at))
         else:
             body.limit(MAX_PART_BYTES)
+            if end is not None:
+                body.cut(end - start)
         return body
 
     def cancel(self) -> None:
         """Make every read and every later call fail at once."""
         self._cancellation.cancel()
 
-    def _playlist(self, body: _HttpBody) -> Body:
+    def _playlist(self, body: HttpBody, url: str, target: Target) -> Body:
         """Read a playlist whole: it must end, and FFmpeg must not ask for it without end."""
         now = time.monotonic()
         while self._playlists and self._playlists[0] < now - 60:
             self._playlists.popleft()
         if len(self._playlists) >= MAX_PLAYLISTS_A_MINUTE:
-            raise SourceError(SourceFault.INVALID_DATA, "the playlist leads to itself")
+            raise SourceError(SourceFault.INVALID_DATA, "there are too many playlists")
         self._playlists.append(now)
-        body.wire.deadline = now + PLAYLIST_DEADLINE_S
+        body.wire.patience_s = PLAYLIST_PATIENCE_S
         body.limit(MAX_PLAYLIST_BYTES)
-        text = b""
+        pieces = []
         while piece := body.read(65536):
-            text += piece
+            pieces.append(piece)
         body.close()
-        if b"#EXTINF" in text or b"#EXT-X-TARGETDURATION" in text:
-            self.saw_endlist = END_MARK in text
-        return io.BytesIO(text)
+        text = b"".join(pieces)
+        if is_master(text) and self.saw_playlist:
+            raise SourceError(SourceFault.INVALID_DATA, "the playlist leads to another playlist of playlists")
+        self.saw_playlist = True
+        if is_media(text):
+            self.saw_endlist = is_complete(text)
+        # FFmpeg does not learn of redirects, so it would look for the segments beside the first address.
+        moved = target.url != self._check(url).url
+        return io.BytesIO(with_absolute_addresses(text, target.url) if moved else text)
 
-    def _request(self, url: str) -> tuple[Wire, http.client.HTTPResponse]:
-        """Send a request and follow redirects; every address on the way is checked."""
+    def _reopen(self, url: str, at: int) -> HttpBody:
+        """Ask for a file again, from a byte on."""
+        wire, response, _ = self._request(url, at, None)
+        place = response.headers.get("Content-Range", "bytes 0-" if response.status == 200 else "")
+        if not place.startswith(f"bytes {at}-"):
+            wire.close()
+            raise SourceError(SourceFault.CANNOT_OPEN, "the server does not give parts of the file")
+        wire.patience_s = None
+        return HttpBody(wire, response)
+
+    def _request(
+        self, url: str, start: int, end: int | None
+    ) -> tuple[Wire, http.client.HTTPResponse, Target]:
+        """Send a request and follow redirects, every one checked; return where they led, too."""
         for _ in range(MAX_REDIRECTS + 1):
             target = self._check(url)
             wire = connect(target, self._policy, self._network, self._cancellation, self._context)
             try:
-                response = self._ask(wire, target)
+                response = self._ask(wire, target, start, end)
                 if response.status not in REDIRECTS:
                     _judge_status(response.status)
-                    return wire, response
+                    return wire, response, target
                 location = response.headers.get("Location", "")
             except BaseException:
                 wire.close()
                 raise
             wire.close()
-            if not location:
-                raise SourceError(SourceFault.CANNOT_OPEN, "the server redirects to nowhere")
-            url = urljoin(target.url, location)
+            url = _joined(target.url, location)
         raise SourceError(SourceFault.CANNOT_OPEN, f"the server redirects more than {MAX_REDIRECTS} times")
 
     def _check(self, url: str) -> Target:
@@ -132,13 +152,13 @@ class GuardedOpener:
             raise SourceError(SourceFault.CANNOT_OPEN, text, retryable=False)
         return target
 
-    def _ask(self, wire: Wire, target: Target) -> http.client.HTTPResponse:
-        """Send the request and read the answer's head, all within one deadline."""
-        wire.deadline = time.monotonic() + self._network.connect_timeout_s + self._network.read_timeout_s
+    def _ask(self, wire: Wire, target: Target, start: int, end: int | None) -> http.client.HTTPResponse:
+        """Send the request and read the answer's head."""
+        wire.patience_s = self._network.connect_timeout_s + self._network.read_timeout_s
         connection = http.client.HTTPConnection(target.host, target.port)
         connection.sock = _Borrowed(wire)
         headers = {
-            "Host": target.bare_host if target.port in (80, 443) else target.netloc,
+            "Host": target.bare_host if target.port == SCHEMES["stream"][target.scheme] else target.netloc,
             "User-Agent": "audiowarden",
             "Accept": "*/*",
             "Accept-Encoding": "identity",
@@ -147,12 +167,14 @@ class GuardedOpener:
         if target.credentials is not None:
             pair = ":".join(target.credentials).encode()
             headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        if start or end is not None:
+            headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
         try:
             connection.request("GET", target.path, headers=headers)
             response = connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._broken(error) from None
-        wire.deadline = time.monotonic() + PART_DEADLINE_S
+        wire.patience_s = PART_PATIENCE_S
         return response
 
     def _broken(self, error: Exception) -> SourceError:
@@ -175,57 +197,24 @@ class _Borrowed:
         """Leave the wire open: the body closes it."""
 
 
-class _HttpBody:
-    """The body of an answer; a connection that breaks off before its end is a failure."""
+def _span(options: Mapping[str, str]) -> tuple[int, int | None]:
+    """Return the bytes that FFmpeg wants of a file: from, and up to but without."""
+    start, end = options.get("offset", ""), options.get("end_offset", "")
+    first = int(start) if start.isdecimal() else 0
+    last = int(end) if end.isdecimal() else 0
+    return first, last if last > first else None
 
-    def __init__(self, wire: Wire, response: http.client.HTTPResponse) -> None:
-        self.wire = wire
-        self._response = response
-        self._head = b""
-        self._left: int | None = None
 
-    def starts_with(self, mark: bytes) -> bool:
-        """Say whether the body begins with `mark`, after a byte order mark perhaps."""
-        wanted = len(mark) + 3
-        while len(self._head) < wanted and (more := self._receive(wanted - len(self._head))):
-            self._head += more
-            if not mark.startswith(self._head[: len(mark)]) and not self._head.startswith(
-                b"\xef\xbb\xbf"[: len(self._head)]
-            ):
-                break
-        return self._head.removeprefix(b"\xef\xbb\xbf").startswith(mark)
-
-    def limit(self, size: int) -> None:
-        """Let the body have at most `size` more bytes."""
-        self._left = size
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes as they come; none at the end. Raises SourceError."""
-        if self._head:
-            data, self._head = self._head[:size], self._head[size:]
-        else:
-            data = self._receive(size)
-        if self._left is not None:
-            self._left -= len(data)
-            if self._left < 0:
-                raise SourceError(SourceFault.INVALID_DATA, "a part of the stream is too large")
-        return data
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._response.close()
-        self.wire.close()
-
-    def _receive(self, size: int) -> bytes:
-        try:
-            data = self._response.read1(size)
-        except TimeoutError:
-            raise SourceError(SourceFault.CANNOT_OPEN, "the server stopped sending") from None
-        except (OSError, http.client.HTTPException, ValueError):
-            raise SourceError(SourceFault.CANNOT_OPEN, "the connection broke off") from None
-        if not data and self._response.length:
-            raise SourceError(SourceFault.CANNOT_OPEN, "the connection broke off before the end")
-        return data
+def _joined(base: str, location: str) -> str:
+    """Return where a redirect leads; the address is checked like any other."""
+    if not location:
+        raise SourceError(SourceFault.CANNOT_OPEN, "the server redirects to nowhere")
+    try:
+        # Header lines arrive as Latin-1; addresses are UTF-8 where they are not ASCII.
+        location = location.encode("latin-1").decode("utf-8", "replace").strip().replace(" ", "%20")
+        return urljoin(base, location)
+    except ValueError:
+        raise SourceError(SourceFault.CANNOT_OPEN, "the server redirects to no address") from None
 
 
 def _judge_status(status: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipeline.aes import DecryptedSegment, Readable
+from pipeline.bodies import FileBody
 from pipeline.fetch import GuardedOpener
 
 MAX_FAILURES = 5
@@ -38,6 +39,18 @@ class Part:
     def readable(self) -> bool:
         """Whether it can be read."""
         return True
+
+    def seekable(self) -> bool:
+        """Whether any place of it can be read."""
+        return isinstance(self._source, FileBody)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a byte; return it. PyAV asks for it only if `seekable`."""
+        return self._source.seek(offset, whence) if isinstance(self._source, FileBody) else 0
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._source.tell() if isinstance(self._source, FileBody) else 0
 
     def close(self) -> None:
         """Let go of the connection."""

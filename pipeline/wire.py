@@ -1,4 +1,4 @@
-"""One TCP or TLS connection to a checked address: cancelled from any thread, under a deadline of its own."""
+"""One TCP or TLS connection to a checked address: cancelled from any thread, every wait bounded."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from functools import lru_cache
+from pathlib import Path
 
 from config.settings import NetworkSettings
 from pipeline.addresses import AddressPolicy, Endpoint
@@ -22,11 +24,15 @@ CANCEL_POLL_MS = 100
 """A connection attempt cannot be interrupted; it looks this often whether it is still wanted."""
 
 
-def tls_context(network: NetworkSettings) -> ssl.SSLContext:
-    """Trust the system's authorities and those of `network.ca_file`. Raises OSError."""
+@lru_cache(maxsize=4)
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Trust the system's authorities and those of `ca_file`. Raises OSError.
+
+    One for all streams: it holds every authority of the system, a megabyte that takes tens of milliseconds.
+    """
     context = ssl.create_default_context()
-    if network.ca_file is not None:
-        context.load_verify_locations(network.ca_file)
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
     return context
 
 
@@ -47,7 +53,9 @@ class Cancellation:
                 self._lookup.cancel()
             for each in self._sockets:
                 with contextlib.suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
+                    # The plain socket's method for TLS too: SSLSocket's own would take the TLS state
+                    # away from under the thread that reads.
+                    socket.socket.shutdown(each, socket.SHUT_RDWR)
 
     def check(self) -> None:
         """Raise when cancelled."""
@@ -81,32 +89,40 @@ class Cancellation:
 
 
 class Wire:
-    """A connection; `deadline` (monotonic seconds) bounds every wait, whatever the remote side drips."""
+    """A connection; no wait is longer than the read time-out, nor all together longer than `patience_s`."""
 
     def __init__(self, connected: socket.socket, cancellation: Cancellation, read_timeout_s: float) -> None:
         self._socket = connected
         self._cancellation = cancellation
         self._read_timeout_s = read_timeout_s
-        self.deadline: float | None = None
-
-    def wait_s(self) -> float:
-        """Return how long the next wait may take; raises TimeoutError when the deadline has passed."""
-        if self.deadline is None:
-            return self._read_timeout_s
-        left_s = self.deadline - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError("the deadline has passed")
-        return min(self._read_timeout_s, left_s)
+        self.patience_s: float | None = None
+        """Seconds that may still be spent waiting, whatever the remote side drips; None: no end. Only waiting
+        counts: a reader that lets the connection rest is not to lose it."""
 
     def sendall(self, data: bytes) -> None:
-        """Send everything."""
-        self._socket.settimeout(self.wait_s())
-        self._socket.sendall(data)
+        """Send everything. Raises OSError."""
+        with self._waiting():
+            self._socket.sendall(data)
 
     def receive(self, buffer: memoryview) -> int:
-        """Receive into `buffer`; 0 at the end."""
-        self._socket.settimeout(self.wait_s())
-        return self._socket.recv_into(buffer)
+        """Receive into `buffer`; 0 at the end. Raises OSError."""
+        with self._waiting():
+            return self._socket.recv_into(buffer)
+
+    @contextlib.contextmanager
+    def _waiting(self) -> Iterator[None]:
+        limit_s = self._read_timeout_s
+        if self.patience_s is not None:
+            if self.patience_s <= 0:
+                raise TimeoutError("patience has run out")
+            limit_s = min(limit_s, self.patience_s)
+        self._socket.settimeout(limit_s)
+        began_at = time.monotonic()
+        try:
+            yield
+        finally:
+            if self.patience_s is not None:
+                self.patience_s -= time.monotonic() - began_at
 
     def makefile(self, mode: str = "rb") -> io.BufferedReader:
         """Return a reader, as http.client asks for one."""
@@ -151,9 +167,11 @@ def connect(
         cancellation.check()
         raise SourceError(SourceFault.CANNOT_OPEN, str(error), retryable=error.retryable) from None
     failure: OSError | None = None
-    for endpoint in endpoints:
+    for index, endpoint in enumerate(endpoints):
+        # An address that swallows packets leaves time for those after it.
+        share_s = (deadline - time.monotonic()) / (len(endpoints) - index)
         try:
-            plain = _connect_one(endpoint, deadline, cancellation)
+            plain = _connect_one(endpoint, time.monotonic() + share_s, cancellation)
         except OSError as error:
             failure = error
             continue
@@ -201,21 +219,25 @@ def _secure(
     plain: socket.socket, target: Target, context: ssl.SSLContext, deadline: float, cancellation: Cancellation
 ) -> ssl.SSLSocket:
     """Put TLS on a connection; the certificate must be the target host's."""
+    cancellation.discard(plain)
+    secured: socket.socket = plain
     try:
-        plain.settimeout(max(0.1, deadline - time.monotonic()))
-        secured = context.wrap_socket(plain, server_hostname=target.host)
-    except OSError as error:
-        cancellation.discard(plain)
-        plain.close()
+        # The hand-shake comes after `add`: it is what may take long, and what `cancel` must be able to end.
+        wrapped = context.wrap_socket(plain, server_hostname=target.host, do_handshake_on_connect=False)
+        secured = wrapped
+        cancellation.add(wrapped)
+        wrapped.settimeout(max(0.1, deadline - time.monotonic()))
+        wrapped.do_handshake()
+    except (OSError, ValueError, SourceError) as error:
+        cancellation.discard(secured)
+        secured.close()
         cancellation.check()
         if isinstance(error, ssl.SSLCertVerificationError):
             message = f"the certificate of {target.host} is not trusted: {error.verify_message}"
         else:
             message = f"no TLS connection to {target.host}"
         raise SourceError(SourceFault.CANNOT_OPEN, message) from None
-    cancellation.discard(plain)
-    cancellation.add(secured)
-    return secured
+    return wrapped
 
 
 def _connect_failure(failure: OSError | None, target: Target) -> str:
