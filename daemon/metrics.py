@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from pipeline.report import WindowReport
+from models.batcher import Batcher
+from pipeline.analyse import Analysis
+from pipeline.audio import Window
+from pipeline.report import Failure
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _LATENCY_BUCKETS_S = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
@@ -38,13 +41,13 @@ class Metrics:
         )
         self.windows = Counter(
             "audiowarden_windows",
-            "Windows reported, by level; not_moderated ones by reason.",
+            "Windows by level, silent ones apart; not_moderated ones by reason.",
             ["level", "reason"],
             registry=registry,
         )
         self.window_delay = Histogram(
             "audiowarden_window_delay_seconds",
-            "From a window's end on the stream's timeline to its report.",
+            "From a window's end on the stream's timeline to its verdict.",
             buckets=_LATENCY_BUCKETS_S,
             registry=registry,
         )
@@ -62,13 +65,28 @@ class Metrics:
         """Register a gauge that is read when somebody asks."""
         Gauge(name, help_text, registry=self._registry).set_function(value)
 
-    def observe_window(self, report: WindowReport) -> None:
-        """Count a reported window."""
-        if report.failure is not None:
-            self.windows.labels("not_moderated", report.failure.value).inc()
-            return
-        self.windows.labels(report.level.value, "").inc()
-        self.window_delay.observe(max(0.0, time.time() - report.ended_at))
+    def analysed(self, window: Window, analysis: Analysis) -> None:
+        """Count a moderated window, and a text that the recogniser invented in it."""
+        self.windows.labels(analysis.level.value, "silent" if analysis.silent else "").inc()
+        self.window_delay.observe(max(0.0, time.time() - window.ended_at))
+        if analysis.transcript.invention is not None:
+            self.inventions.labels(analysis.transcript.invention.value).inc()
+
+    def not_moderated(self, failure: Failure) -> None:
+        """Count a window that was called back as not moderated."""
+        self.windows.labels("not_moderated", failure.value).inc()
+
+    def watch_recogniser(self, batcher: Batcher) -> None:
+        """Show the recogniser's line and cost."""
+        self.gauge(
+            "audiowarden_recogniser_waiting", "Windows that wait for recognition.", lambda: batcher.waiting
+        )
+        self.gauge(
+            "audiowarden_recogniser_window_cost_seconds",
+            "One worker's time for a window, a moving average; 0 until one was read.",
+            lambda: batcher.cost_s or 0.0,
+        )
+        self.gauge("audiowarden_recogniser_workers", "Threads that recognise.", lambda: batcher.workers)
 
     def delivery(self, outcome: str) -> None:
         """Count an attempt to deliver a callback."""

@@ -16,6 +16,8 @@ from daemon.contracts.interfaces import StreamCall, StreamContract
 from daemon.ledger.interfaces import Lease, LedgerError, Renewal, WorkQueue
 from daemon.metrics import Metrics
 from daemon.outbox import Delivery, Outbox
+from pipeline.analyse import Analysis
+from pipeline.audio import Window
 from pipeline.report import StreamEnd, WindowReport
 from pipeline.source import Position
 from pipeline.stream import Stages, Stream
@@ -201,9 +203,14 @@ class _Sink:
         self.position = Position(saved.get("origin"), saved.get("next_index", 0))
         self.stream_id = call.spec.stream_id
 
+    def analysed(self, window: Window, analysis: Analysis) -> None:
+        """Count a window that was moderated."""
+        self._metrics.analysed(window, analysis)
+
     async def window(self, report: WindowReport) -> None:
         """Put a window's callback into the outbox."""
-        self._metrics.observe_window(report)
+        if report.failure is not None:
+            self._metrics.not_moderated(report.failure)
         await self._send(f"{report.index:08d}", self._call.window(report))
         log.info(
             "window_reported",

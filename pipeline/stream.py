@@ -31,6 +31,9 @@ class ReportSink(Protocol):
     async def window(self, report: WindowReport) -> None:
         """Take the report of a window that is to be reported."""
 
+    def analysed(self, window: Window, analysis: Analysis) -> None:
+        """Count a window that was moderated, whether it is reported or not."""
+
     async def advance(self, position: Position) -> None:
         """Take note that everything before `position.next_index` is settled."""
 
@@ -161,6 +164,8 @@ class Stream:
             failure = Failure.OVERLOAD if isinstance(error, OverloadedError) else Failure.MODEL
             await self._sink.window(_not_moderated(window, failure, began_at))
             analysis = None
+        if analysis is not None:
+            self._sink.analysed(window, analysis)
         if analysis is not None and (self.spec.report_all or analysis.level is not RiskLevel.PASS):
             await self._sink.window(await self._report(window, analysis, began_at))
         self._previous = Previous(window.index, analysis.transcript) if analysis is not None else None

@@ -26,6 +26,7 @@ from tests.support.streams import (
     OneList,
     RecordingSink,
     Sources,
+    Step,
     WordClassifier,
     spec,
     spoken_window,
@@ -222,7 +223,7 @@ async def test_a_window_that_cannot_be_moderated_is_reported(
 
 
 async def test_lost_windows_are_reported_in_their_place(threads: ThreadPoolExecutor) -> None:
-    script = [spoken_window(0), LostWindow(1, 1000.0, 10.0), spoken_window(2)]
+    script: list[Step] = [spoken_window(0), LostWindow(1, 1000.0, 10.0), spoken_window(2)]
     room = Room(Sources(script, live=False), executor=threads)
     await room.run()
     assert [(report.index, report.failure) for report in room.sink.reports] == [

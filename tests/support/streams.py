@@ -10,6 +10,7 @@ import numpy as np
 from config.taxonomy import Label, RiskType
 from models.interfaces import Utterance
 from models.results import EMPTY_TRANSCRIPT, ListMatch, Span, TextFinding, Transcript
+from pipeline.analyse import Analysis
 from pipeline.audio import WINDOW_SAMPLES, LostWindow, Window
 from pipeline.report import StreamSpec, WindowReport
 from pipeline.source import Position, SourceError
@@ -156,6 +157,7 @@ class RecordingSink:
         self.reports: list[WindowReport] = []
         self.positions: list[Position] = []
         self.states: list[str] = []
+        self.analyses: dict[int, Analysis] = {}
         self._changed = asyncio.Condition()
 
     async def wait_for(self, reports: int) -> None:
@@ -168,6 +170,10 @@ class RecordingSink:
         async with self._changed:
             self.reports.append(report)
             self._changed.notify_all()
+
+    def analysed(self, window: Window, analysis: Analysis) -> None:
+        """Keep what was moderated."""
+        self.analyses[window.index] = analysis
 
     async def advance(self, position: Position) -> None:
         """Keep a position."""

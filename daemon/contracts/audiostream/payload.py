@@ -18,6 +18,8 @@ LIST_DESCRIPTION = {"zh": "命中自定义名单", "en": "Hit custom list"}
 LIST_LABEL = "customlist"
 """riskLabel1 of a window in which only a customer's own list was hit; the documents name none."""
 SOURCE_NONE, SOURCE_TEXT, SOURCE_AUDIO = 1000, 1001, 1003
+MIN_LANGUAGE_PROBABILITY = 0.5
+"""Below, the language is a guess among several, and none is named."""
 LANGUAGE_CODES = {"zh": 0, "en": 1, "yue": 2, "bo": 3, "ug": 4, "mn": 5, "ko": 6}
 """The contract's numbers for spoken languages by ISO 639 code; any other is -1."""
 
@@ -155,7 +157,9 @@ class PayloadWriter:
 
     def _audio_tags(self, report: WindowReport) -> dict[str, Any]:
         tags: dict[str, Any] = {}
-        if RiskType.LANGUAGE in self._asked and report.transcript.language:
+        transcript = report.transcript
+        sure = transcript.language_probability >= MIN_LANGUAGE_PROBABILITY
+        if RiskType.LANGUAGE in self._asked and transcript.language and sure:
             code = LANGUAGE_CODES.get(report.transcript.language, -1)
             probability = round(report.transcript.language_probability * 100)
             tags["language"] = [{"label": code, "probability": probability}]

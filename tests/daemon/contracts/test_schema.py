@@ -104,7 +104,8 @@ def test_a_wrong_field_is_named(body: dict[str, Any], said: str) -> None:
 
 
 def test_data_must_be_an_object() -> None:
-    for data in (..., None, [], "x"):
+    values: tuple[Any, ...] = (..., None, [], "x")
+    for data in values:
         body = request()
         if data is ...:
             del body["data"]
