@@ -101,7 +101,8 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     metrics = Metrics()
     ledger = await SqliteLedger.open(settings.data_dir)
     house.push_async_callback(ledger.close)
-    store = LocalClipStore(settings.data_dir, settings.clips.public_base_url or url, settings.clips)
+    base_url = settings.clips.public_base_url or url
+    store = await asyncio.to_thread(LocalClipStore, settings.data_dir, base_url, settings.clips)
     lists = CustomerLists(settings.accounts)
     await lists.load()
     analysis = await house.enter_async_context(loaded_analysis(settings, lists.of))

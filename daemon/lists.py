@@ -22,7 +22,8 @@ _Stamp = tuple[tuple[str, int, int], ...]
 class CustomerLists:
     """The matcher of every account with a lists folder. A folder with a fault keeps its last good lists."""
 
-    def __init__(self, accounts: Iterable[AccountSettings]) -> None:
+    def __init__(self, accounts: Iterable[AccountSettings], check_every_s: float = CHECK_EVERY_S) -> None:
+        self._check_every_s = check_every_s
         self._folders = {each.name: each.lists_dir for each in accounts if each.lists_dir is not None}
         self._matchers: dict[str, ListMatcher] = {}
         self._stamps: dict[str, _Stamp] = {}
@@ -39,7 +40,7 @@ class CustomerLists:
     async def watch(self) -> None:
         """Read a folder again when one of its files changes; runs until cancelled."""
         while True:
-            await asyncio.sleep(CHECK_EVERY_S)
+            await asyncio.sleep(self._check_every_s)
             for account, folder in self._folders.items():
                 try:
                     if await asyncio.to_thread(_stamp, folder) != self._stamps.get(account):

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
+import pytest
 import pytest_asyncio
+from blockbuster import blockbuster_ctx
+
+
+@pytest.fixture
+def nothing_blocks() -> Iterator[None]:
+    """Any blocking call that our own code makes on the event loop raises."""
+    with blockbuster_ctx(scanned_modules=["daemon", "pipeline", "models"]):
+        yield
 
 
 @pytest_asyncio.fixture(autouse=True)

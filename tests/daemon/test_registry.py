@@ -31,6 +31,8 @@ from tests.daemon.contracts.requests import request
 from tests.support.consumer import Consumer
 from tests.support.streams import FakeClips, FakeSource, FakeTranscriber, Step, WordClassifier, spoken_window
 
+pytestmark = pytest.mark.usefixtures("nothing_blocks")
+
 CONTRACT = AudioStreamContract(load_taxonomy())
 
 

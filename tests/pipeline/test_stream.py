@@ -32,6 +32,8 @@ from tests.support.streams import (
     spoken_window,
 )
 
+pytestmark = pytest.mark.usefixtures("nothing_blocks")
+
 REFUSED = SourceError(SourceFault.CANNOT_OPEN, "refused")
 
 

@@ -1,0 +1,70 @@
+"""Customers' word lists: loaded at the start, and again when a file changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from config.errors import ConfigError
+from config.settings import AccountSettings
+from daemon.lists import CustomerLists
+
+
+def lists_in(folder: Path) -> CustomerLists:
+    account = AccountSettings(name="acme", access_key="k", lists_dir=folder)  # type: ignore[arg-type]  # becomes a secret
+    return CustomerLists([account, AccountSettings(name="plain", access_key="l")], check_every_s=0.02)  # type: ignore[arg-type]  # as above
+
+
+def words(lists: CustomerLists, text: str) -> list[tuple[str, str]]:
+    matcher = lists.of("acme")
+    assert matcher is not None
+    return [(match.list_name, match.word) for match in matcher.match(text)]
+
+
+@asynccontextmanager
+async def watched(folder: Path) -> AsyncIterator[CustomerLists]:
+    lists = lists_in(folder)
+    await lists.load()
+    task = asyncio.create_task(lists.watch(), name="word lists")
+    try:
+        yield lists
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - a file's change has no event
+            await asyncio.sleep(0.01)
+
+
+async def test_a_changed_list_is_in_force_without_a_restart(tmp_path: Path) -> None:
+    (tmp_path / "brands.txt").write_text("acme\n", encoding="utf-8")
+    async with watched(tmp_path) as lists:
+        assert words(lists, "buy acme or 坏词") == [("brands", "acme")]
+        (tmp_path / "more.txt").write_text("坏词\n", encoding="utf-8")
+        await until(lambda: len(words(lists, "buy acme or 坏词")) == 2)
+        (tmp_path / "brands.txt").unlink()
+        await until(lambda: words(lists, "buy acme or 坏词") == [("more", "坏词")])
+        assert lists.of("plain") is None
+
+
+async def test_a_faulty_list_leaves_the_last_good_ones_in_force(tmp_path: Path) -> None:
+    (tmp_path / "brands.txt").write_text("acme\n", encoding="utf-8")
+    async with watched(tmp_path) as lists:
+        (tmp_path / "brands.txt").write_bytes(b"\xff\xfe\xff")
+        await asyncio.sleep(0.2)
+        assert words(lists, "acme") == [("brands", "acme")]
+        (tmp_path / "brands.txt").write_text("globex\n", encoding="utf-8")
+        await until(lambda: words(lists, "acme globex") == [("brands", "globex")])
+
+
+async def test_a_faulty_list_at_the_start_is_named(tmp_path: Path) -> None:
+    (tmp_path / "brands.txt").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(ConfigError, match=r"brands\.txt"):
+        await lists_in(tmp_path).load()
