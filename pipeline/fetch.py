@@ -127,7 +127,8 @@ class GuardedOpener:
         """Send a request and follow redirects, every one checked; return where they led, too."""
         for _ in range(MAX_REDIRECTS + 1):
             target = self._check(url)
-            wire = connect(target, self._policy, self._network, self._cancellation, self._context)
+            connected = connect(target, self._policy, self._network, self._cancellation, self._context)
+            wire = Wire(connected, self._cancellation, self._network.read_timeout_s)
             try:
                 response = self._ask(wire, target, start, end)
                 if response.status not in REDIRECTS:

@@ -155,10 +155,11 @@ def connect(
     network: NetworkSettings,
     cancellation: Cancellation,
     context: ssl.SSLContext,
-) -> Wire:
+) -> socket.socket:
     """Connect to a checked address of the target's host, with TLS for https and rtmps.
 
-    Raises SourceError: refused addresses are not retryable, whatever else goes wrong is.
+    `cancellation` knows the socket until it is told to discard it. Raises SourceError: refused addresses are
+    not retryable, whatever else goes wrong is.
     """
     deadline = time.monotonic() + network.connect_timeout_s
     try:
@@ -176,10 +177,8 @@ def connect(
             failure = error
             continue
         if target.scheme not in ("https", "rtmps"):
-            return Wire(plain, cancellation, network.read_timeout_s)
-        return Wire(
-            _secure(plain, target, context, deadline, cancellation), cancellation, network.read_timeout_s
-        )
+            return plain
+        return _secure(plain, target, context, deadline, cancellation)
     cancellation.check()
     raise SourceError(SourceFault.CANNOT_OPEN, _connect_failure(failure, target))
 
