@@ -13,6 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from config.errors import ConfigError
 from config.settings import NetworkSettings
+from pipeline import wire
 from pipeline.addresses import AddressPolicy
 from pipeline.urls import AddressError
 
@@ -78,13 +79,10 @@ class CheckedConnector(aiohttp.TCPConnector):
 
 def tls_context(network: NetworkSettings) -> ssl.SSLContext:
     """Trust the system's authorities and those of `network.ca_file`. Raises ConfigError."""
-    context = ssl.create_default_context()
-    if network.ca_file is not None:
-        try:
-            context.load_verify_locations(network.ca_file)
-        except OSError as error:
-            raise ConfigError(f"network.ca_file {network.ca_file} cannot be used: {error}") from None
-    return context
+    try:
+        return wire.tls_context(network.ca_file)
+    except OSError as error:
+        raise ConfigError(f"network.ca_file {network.ca_file} cannot be used: {error}") from None
 
 
 @asynccontextmanager

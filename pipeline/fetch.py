@@ -22,9 +22,9 @@ MAX_REDIRECTS = 5
 MAX_PLAYLIST_BYTES = 4 * 1024 * 1024
 MAX_PART_BYTES = 256 * 1024 * 1024
 """Of a segment, a key or a map: everything but the address itself."""
-PLAYLIST_PATIENCE_S = 15.0
-PART_PATIENCE_S = 60.0
-"""A segment of 10 s that takes longer than this to arrive keeps no live stream up."""
+PART_PATIENCE = 4
+"""Read time-outs that may be spent waiting for one segment, a minute by default: one of 10 s that takes
+longer to arrive keeps no live stream up. A playlist gets one read time-out."""
 MAX_PLAYLISTS_A_MINUTE = 240
 """A live playlist is read again about once a segment, and after half of one when it has not changed: 120
 times with segments of a second. One whose segments take no time would be read as fast as it is answered."""
@@ -95,7 +95,7 @@ class GuardedOpener:
         if len(self._playlists) >= MAX_PLAYLISTS_A_MINUTE:
             raise SourceError(SourceFault.INVALID_DATA, "there are too many playlists")
         self._playlists.append(now)
-        body.wire.patience_s = PLAYLIST_PATIENCE_S
+        body.wire.patience_s = self._network.read_timeout_s
         body.limit(MAX_PLAYLIST_BYTES)
         pieces = []
         while piece := body.read(65536):
@@ -175,7 +175,7 @@ class GuardedOpener:
             response = connection.getresponse()
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._broken(error) from None
-        wire.patience_s = PART_PATIENCE_S
+        wire.patience_s = PART_PATIENCE * self._network.read_timeout_s
         return response
 
     def _broken(self, error: Exception) -> SourceError:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ssl
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +30,10 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._authority.issue_cert(*names).configure_cert(context)
         return context
+
+    def expired(self, name: str) -> trustme.LeafCert:
+        """Issue a certificate that was good once."""
+        return self._authority.issue_cert(name, not_after=datetime(2020, 1, 1, tzinfo=UTC))
 
 
 class TlsProxy:
