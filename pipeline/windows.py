@@ -52,6 +52,8 @@ class WindowCutter:
         self._clock = clock
         self._live = live
         self._origin = position.origin
+        self._settled = position.origin is not None
+        """Whether the origin is final: a window that was handed out has told it."""
         self._first_sample = position.next_index * WINDOW_SAMPLES
         """Samples before this belong to windows that were settled in an earlier run."""
         self._cursor = 0
@@ -77,14 +79,18 @@ class WindowCutter:
         """Take the block that begins at media time `time_s`; return the windows that it completes."""
         if not len(pcm):
             return []
-        now = self._clock()
+        # A block arrives once it has sounded, or later.
+        began_at = self._clock() - len(pcm) / SAMPLE_RATE_HZ
         if self._origin is None:
-            self._origin = now
+            self._origin = began_at
         if not self._anchored:
-            self._join(time_s, now)
+            self._join(time_s, began_at)
         else:
-            pcm = self._align(time_s, pcm, now)
-        self._last_block_at = now
+            pcm = self._align(time_s, pcm, began_at)
+        self._last_block_at = began_at
+        if self._live and not self._settled:
+            # Servers send what they have kept when one connects: it is as much older than the wall clock.
+            self._origin = min(self._origin, began_at - self._cursor / SAMPLE_RATE_HZ)
         return list(self._append(pcm))
 
     def flush(self) -> Cut | None:
@@ -156,6 +162,7 @@ class WindowCutter:
 
     def _cut(self) -> Cut:
         """Take the window in progress. One that a gap cut short is whole: its rest is silence."""
+        self._settled = True
         whole = self._cursor >= (self._index + 1) * WINDOW_SAMPLES
         pcm = self._samples if whole else self._samples[: self._end].copy()
         cut = Cut(self._index, pcm, self._origin or 0.0, self._heard / SAMPLE_RATE_HZ)

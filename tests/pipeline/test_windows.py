@@ -31,16 +31,29 @@ def cutter(clock: WallClock, *, live: bool = True, position: Position | None = N
 
 
 def feed(target: WindowCutter, clock: WallClock, blocks: Iterable[tuple[float, Pcm]]) -> list[Cut]:
-    """Feed blocks that arrive as they sound: the wall clock goes on by their length."""
+    """Feed blocks that arrive once they have sounded: the wall clock goes on by their length before."""
     cuts = []
     for time_s, pcm in blocks:
-        cuts += target.feed(time_s, pcm)
         clock.now += len(pcm) / SAMPLE_RATE_HZ
+        cuts += target.feed(time_s, pcm)
     return cuts
 
 
 def flat(start_s: float, seconds: float, value: int = 1, step_s: float = 0.25) -> list[tuple[float, Pcm]]:
     return [(start_s + n * step_s, sound(step_s, value)) for n in range(round(seconds / step_s))]
+
+
+def test_audio_that_was_kept_for_us_is_as_old_as_it_is() -> None:
+    """A server that sends its last 3 s at once: the stream began 3 s before we connected."""
+    clock = WallClock()
+    target = cutter(clock)
+    for time_s, pcm in flat(40, 3):
+        assert target.feed(time_s, pcm) == []
+    (cut,) = feed(target, clock, flat(43, 7))
+    assert cut.origin == pytest.approx(ORIGIN - 3)
+    assert target.origin == cut.origin
+    late = feed(target, clock, flat(50, 10))
+    assert [each.origin for each in late] == [cut.origin], "an origin that was told does not move"
 
 
 def test_twelve_hours_of_rounded_time_stamps_stay_on_the_grid() -> None:
@@ -54,14 +67,14 @@ def test_twelve_hours_of_rounded_time_stamps_stay_on_the_grid() -> None:
     edges = np.round(exact_s * SAMPLE_RATE_HZ).astype(int)
     emitted: list[Cut] = []
     for n in range(blocks):
-        clock.now = ORIGIN + exact_s[n]
+        clock.now = ORIGIN + exact_s[n + 1]
         # The value of the samples is the number of their block, so a slip shows in the content.
         pcm = np.full(edges[n + 1] - edges[n], n % 30_000, np.int16)
         emitted += target.feed(int(exact_s[n] * 1000) / 1000, pcm)
     assert [cut.index for cut in emitted] == list(range(len(emitted)))
     assert len(emitted) == edges[-1] // WINDOW_SAMPLES >= 4300
     for cut in emitted:
-        assert (len(cut.pcm), cut.heard_s, cut.origin) == (WINDOW_SAMPLES, 10.0, ORIGIN)
+        assert (len(cut.pcm), cut.heard_s, cut.origin) == (WINDOW_SAMPLES, 10.0, pytest.approx(ORIGIN))
         for place in (0, WINDOW_SAMPLES - 1):
             block = np.searchsorted(edges, cut.index * WINDOW_SAMPLES + place, "right") - 1
             assert cut.pcm[place] == block % 30_000
