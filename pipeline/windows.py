@@ -79,8 +79,8 @@ class WindowCutter:
         """Take the block that begins at media time `time_s`; return the windows that it completes."""
         if not len(pcm):
             return []
-        # A block arrives once it has sounded, or later.
-        began_at = self._clock() - len(pcm) / SAMPLE_RATE_HZ
+        # A live block arrives once it has sounded, or later.
+        began_at = self._clock() - (len(pcm) / SAMPLE_RATE_HZ if self._live else 0.0)
         if self._origin is None:
             self._origin = began_at
         if not self._anchored:
