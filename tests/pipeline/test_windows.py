@@ -74,7 +74,8 @@ def test_twelve_hours_of_rounded_time_stamps_stay_on_the_grid() -> None:
     assert [cut.index for cut in emitted] == list(range(len(emitted)))
     assert len(emitted) == edges[-1] // WINDOW_SAMPLES >= 4300
     for cut in emitted:
-        assert (len(cut.pcm), cut.heard_s, cut.origin) == (WINDOW_SAMPLES, 10.0, pytest.approx(ORIGIN))
+        assert (len(cut.pcm), cut.heard_s) == (WINDOW_SAMPLES, 10.0)
+        assert cut.origin == pytest.approx(ORIGIN)
         for place in (0, WINDOW_SAMPLES - 1):
             block = np.searchsorted(edges, cut.index * WINDOW_SAMPLES + place, "right") - 1
             assert cut.pcm[place] == block % 30_000
