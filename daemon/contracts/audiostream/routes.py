@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -85,7 +87,7 @@ class AudioStreamRoutes:
             log.error("ledger_unavailable", request_id=request_id, reason=str(error))  # noqa: TRY400 - expected
             reply = replies.answer(request_id, Code.FAILED, language)
         self._metrics.requests.labels(endpoint, str(reply["code"])).inc()
-        return web.json_response(reply)
+        return web.json_response(reply, dumps=partial(json.dumps, ensure_ascii=False))
 
     def _authenticate(self, body: dict[str, Any], language: str) -> Account:
         key = body.get("accessKey")
