@@ -31,8 +31,8 @@ from daemon.storage.interfaces import StorageError
 from daemon.storage.local import LocalClipStore
 from daemon.storage.routes import ClipRoutes
 from daemon.tasks import Tasks
-from pipeline.addresses import AddressPolicy
 from pipeline.encode import encode_mp3
+from pipeline.network.addresses import AddressPolicy
 from pipeline.pull import PulledSource
 from pipeline.report import StreamSpec
 from pipeline.retry import PULL_BACKOFF, RetryBudget

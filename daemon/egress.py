@@ -13,9 +13,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from config.errors import ConfigError
 from config.settings import NetworkSettings
-from pipeline import wire
-from pipeline.addresses import AddressPolicy
-from pipeline.urls import AddressError
+from pipeline.network import wire
+from pipeline.network.addresses import AddressPolicy
+from pipeline.network.urls import AddressError
 
 MAX_CONNECTIONS = 1024
 KEEP_ALIVE_S = 60.0

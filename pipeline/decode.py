@@ -27,7 +27,7 @@ from config.errors import AudiowardenError
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
 from pipeline.blocks import Block, Progress
 from pipeline.interrupt import NEVER_S, InterruptClock
-from pipeline.parts import Part
+from pipeline.network.parts import Part
 from pipeline.source import SourceError, SourceFault
 
 BLOCK_SAMPLES = SAMPLE_RATE_HZ // 4

@@ -14,10 +14,10 @@ from typing import Self
 import structlog
 
 from config.settings import NetworkSettings
-from pipeline.addresses import AddressPolicy
 from pipeline.audio import WINDOW_S, LostWindow, Window
 from pipeline.decode import MediaReader
 from pipeline.handover import HandOver
+from pipeline.network.addresses import AddressPolicy
 from pipeline.readers import FileReader, UrlReader
 from pipeline.source import Position, SourceError
 from pipeline.speech import speech_share

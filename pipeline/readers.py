@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config.settings import NetworkSettings
-from pipeline.addresses import AddressPolicy
 from pipeline.decode import IoOpen, MediaReader
-from pipeline.fetch import GuardedOpener
-from pipeline.parts import Parts
-from pipeline.rtmp import pin_rtmp
+from pipeline.network.addresses import AddressPolicy
+from pipeline.network.fetch import GuardedOpener
+from pipeline.network.parts import Parts
+from pipeline.network.rtmp import pin_rtmp
+from pipeline.network.wire import Cancellation
 from pipeline.source import SourceError, SourceFault
-from pipeline.wire import Cancellation
 
 FORMATS = "hls,mpegts,aac,ac3,eac3,mp3,mov,mp4,flv,live_flv,matroska,webm,ogg,wav,flac,aiff,amr,webvtt"
 """The containers that FFmpeg may take data for."""

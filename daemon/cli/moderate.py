@@ -21,9 +21,9 @@ from config.settings import Settings
 from config.taxonomy import TEXT_RISKS, Taxonomy
 from daemon.analysis import loaded_analysis
 from daemon.cli.common import ConfigOption, one_sentence
-from pipeline.addresses import AddressPolicy
 from pipeline.analyse import Analyser, Analysis, Previous
 from pipeline.audio import LostWindow, Window
+from pipeline.network.addresses import AddressPolicy
 from pipeline.pull import PulledSource
 from pipeline.report import RiskLevel, StreamSpec
 from pipeline.source import Position, Source

@@ -12,8 +12,8 @@ from aiohttp import web
 from config.errors import ConfigError
 from config.settings import NetworkSettings
 from daemon.egress import make_session, tls_context
-from pipeline.addresses import AddressPolicy
-from pipeline.urls import AddressError
+from pipeline.network.addresses import AddressPolicy
+from pipeline.network.urls import AddressError
 from tests.support.media_server import HttpServer, SilentServer
 from tests.support.tls_proxy import Authority, TlsProxy
 

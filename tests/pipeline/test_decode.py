@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from config.settings import NetworkSettings
-from pipeline.addresses import AddressPolicy
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
 from pipeline.decode import BLOCK_SAMPLES
+from pipeline.network.addresses import AddressPolicy
 from pipeline.readers import UrlReader
 from pipeline.source import SourceFault
 from tests.support.flv_tags import corrupted, retimed, rewrite

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from config.settings import NetworkSettings
-from pipeline.addresses import AddressPolicy
+from pipeline.network.addresses import AddressPolicy
 from pipeline.readers import UrlReader
 from pipeline.source import SourceFault
 from tests.support.flv_tags import AUDIO, rewrite

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.addresses import AddressPolicy
 from pipeline.audio import SAMPLE_RATE_HZ, LostWindow, Window
 from pipeline.handover import CAPACITY
+from pipeline.network.addresses import AddressPolicy
 from pipeline.pull import PulledSource
 from pipeline.source import Position
 from tests.support.listening import QUICK, source, take, whole

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import pytest
 
 from config.settings import NetworkSettings
-from pipeline.addresses import AddressPolicy
-from pipeline.bodies import Body
-from pipeline.fetch import GuardedOpener
+from pipeline.network.addresses import AddressPolicy
+from pipeline.network.bodies import Body
+from pipeline.network.fetch import GuardedOpener
 from pipeline.source import SourceError
 
 QUICK = NetworkSettings(connect_timeout_s=5.0, read_timeout_s=5.0)

@@ -22,8 +22,8 @@ from daemon.contracts.body import READ_TIMEOUT_S, BodyError, read_json_object
 from daemon.ledger.interfaces import LedgerError, LimitReachedError
 from daemon.metrics import Metrics
 from daemon.registry import DuplicateStreamError, Registry
-from pipeline.addresses import AddressPolicy
-from pipeline.urls import AddressError
+from pipeline.network.addresses import AddressPolicy
+from pipeline.network.urls import AddressError
 
 log = structlog.get_logger()
 

@@ -9,9 +9,9 @@ import time
 import pytest
 
 from config.settings import NetworkSettings
-from pipeline.addresses import MAX_ADDRESSES, AddressPolicy, Endpoint
-from pipeline.lookups import Resolver
-from pipeline.urls import AddressError
+from pipeline.network.addresses import MAX_ADDRESSES, AddressPolicy, Endpoint
+from pipeline.network.lookups import Resolver
+from pipeline.network.urls import AddressError
 
 PUBLIC = [
     "1.1.1.1", "93.184.215.14", "100.63.255.255", "100.128.0.1", "172.15.0.1", "172.32.0.1",

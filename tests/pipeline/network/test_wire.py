@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.addresses import AddressPolicy
-from pipeline.fetch import GuardedOpener
+from pipeline.network.addresses import AddressPolicy
+from pipeline.network.fetch import GuardedOpener
 from tests.support.guarding import (
     MEDIA,
     PATIENT,

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from urllib.parse import urljoin
 
 from config.settings import NetworkSettings
-from pipeline.addresses import AddressPolicy
-from pipeline.bodies import Body, FileBody, HttpBody
-from pipeline.playlist import is_complete, is_master, is_media, with_absolute_addresses
+from pipeline.network.addresses import AddressPolicy
+from pipeline.network.bodies import Body, FileBody, HttpBody
+from pipeline.network.playlist import is_complete, is_master, is_media, with_absolute_addresses
+from pipeline.network.urls import SCHEMES, AddressError, Target
+from pipeline.network.wire import Cancellation, Wire, connect, tls_context
 from pipeline.source import SourceError, SourceFault
-from pipeline.urls import SCHEMES, AddressError, Target
-from pipeline.wire import Cancellation, Wire, connect, tls_context
 
 MAX_REDIRECTS = 5
 MAX_PLAYLIST_BYTES = 4 * 1024 * 1024

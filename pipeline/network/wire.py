@@ -16,9 +16,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from config.settings import NetworkSettings
-from pipeline.addresses import AddressPolicy, Endpoint
+from pipeline.network.addresses import AddressPolicy, Endpoint
+from pipeline.network.urls import AddressError, Target
 from pipeline.source import SourceError, SourceFault
-from pipeline.urls import AddressError, Target
 
 CANCEL_POLL_MS = 100
 """A connection attempt cannot be interrupted; it looks this often whether it is still wanted."""

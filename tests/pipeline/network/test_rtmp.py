@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from config.settings import NetworkSettings
-from pipeline.addresses import AddressPolicy
+from pipeline.network.addresses import AddressPolicy
+from pipeline.network.rtmp import pin_rtmp
+from pipeline.network.wire import Cancellation
 from pipeline.readers import UrlReader
-from pipeline.rtmp import pin_rtmp
 from pipeline.source import SourceError, SourceFault
-from pipeline.wire import Cancellation
 from tests.support.listening import Heard, listen, no_matter
 from tests.support.media_server import RtmpServer, SilentServer, wait_until
 from tests.support.tls_proxy import Authority, TlsProxy

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from config.settings import NetworkSettings
-from pipeline.addresses import AddressPolicy
-from pipeline.relay import start_relay
+from pipeline.network.addresses import AddressPolicy
+from pipeline.network.relay import start_relay
+from pipeline.network.urls import AddressError, Target
+from pipeline.network.wire import Cancellation, connect, tls_context
 from pipeline.source import SourceError, SourceFault
-from pipeline.urls import AddressError, Target
-from pipeline.wire import Cancellation, connect, tls_context
 
 
 def pin_rtmp(

@@ -12,8 +12,8 @@ import socket
 import ssl
 import threading
 
+from pipeline.network.wire import Cancellation
 from pipeline.source import SourceError
-from pipeline.wire import Cancellation
 
 PIECE_BYTES = 16384
 """What one TLS record holds at most."""

@@ -7,8 +7,8 @@ import time
 import pytest
 from aiohttp import web
 
-from pipeline import fetch
-from pipeline.bodies import FileBody
+from pipeline.network import fetch
+from pipeline.network.bodies import FileBody
 from pipeline.source import SourceFault
 from tests.support.guarding import (
     IMPATIENT,

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from pipeline.aes import CbcDecryptor, DecryptedSegment
+from pipeline.network.aes import CbcDecryptor, DecryptedSegment
 
 
 def test_the_example_of_fips_197() -> None:

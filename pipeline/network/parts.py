@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipeline.aes import DecryptedSegment, Readable
-from pipeline.bodies import FileBody
-from pipeline.fetch import GuardedOpener
+from pipeline.network.aes import DecryptedSegment, Readable
+from pipeline.network.bodies import FileBody
+from pipeline.network.fetch import GuardedOpener
 
 MAX_FAILURES = 5
 """So many parts in a row that cannot be had end the reading; fewer leave gaps in the audio."""

@@ -10,8 +10,8 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 
 from config.settings import NetworkSettings
-from pipeline.lookups import Lookups, LookupsBusyError, Resolver, system_resolver
-from pipeline.urls import AddressError, IpAddress, Target, UrlKind, literal_ip, parse_url
+from pipeline.network.lookups import Lookups, LookupsBusyError, Resolver, system_resolver
+from pipeline.network.urls import AddressError, IpAddress, Target, UrlKind, literal_ip, parse_url
 
 __all__ = ["AddressError", "AddressPolicy", "Endpoint", "Target", "UrlKind"]
 

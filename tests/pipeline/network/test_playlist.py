@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline import fetch
+from pipeline.network import fetch
 from pipeline.source import SourceFault
 from tests.support.guarding import (
     PLAYLIST,

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pipeline.lookups import Lookups, LookupsBusyError
+from pipeline.network.lookups import Lookups, LookupsBusyError
 from tests.support.media_server import wait_until
 
 

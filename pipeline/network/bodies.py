@@ -6,8 +6,8 @@ import http.client
 from collections.abc import Callable
 from typing import Protocol
 
+from pipeline.network.wire import Wire
 from pipeline.source import SourceError, SourceFault
-from pipeline.wire import Wire
 
 MAX_SKIPPED_BYTES = 1024 * 1024
 """What lies between two sounds of a film is read and thrown away; only longer ways cost a new request."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.urls import AddressError, literal_ip, parse_url
+from pipeline.network.urls import AddressError, literal_ip, parse_url
 
 
 def test_a_whole_url() -> None:

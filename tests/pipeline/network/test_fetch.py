@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from config.settings import NetworkSettings
-from pipeline.addresses import AddressPolicy
-from pipeline.fetch import MAX_REDIRECTS, GuardedOpener
+from pipeline.network.addresses import AddressPolicy
+from pipeline.network.fetch import MAX_REDIRECTS, GuardedOpener
 from pipeline.source import SourceFault
 from tests.support.guarding import (
     MEDIA,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.addresses import AddressPolicy
+from pipeline.network.addresses import AddressPolicy
 from pipeline.readers import UrlReader
 from pipeline.source import SourceFault
 from tests.support.listening import QUICK, Heard, listen, no_matter
