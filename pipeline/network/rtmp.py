@@ -8,8 +8,11 @@ from config.settings import NetworkSettings
 from pipeline.network.addresses import AddressPolicy
 from pipeline.network.relay import start_relay
 from pipeline.network.urls import AddressError, Target
-from pipeline.network.wire import Cancellation, connect, tls_context
+from pipeline.network.wire import Cancellation, connect, connect_any, tls_context
 from pipeline.source import SourceError, SourceFault
+
+MAX_PATH_CHARS = 1000
+"""FFmpeg silently cuts off what comes after 1023 characters of an address's path: the end of a token."""
 
 
 def pin_rtmp(
@@ -19,7 +22,7 @@ def pin_rtmp(
 
     The server is told the original address (`rtmp_tcurl`), because servers choose the virtual host by it. For
     rtmps the TLS connection is made here, and what is returned is the rtmp address of a relay on loopback.
-    Blocks, unless `cancellation` ends it, for the lookup and that connection; raises SourceError.
+    Blocks, unless `cancellation` ends it, for the lookup and for connections; raises SourceError.
     """
     cancellation = cancellation or Cancellation()
     try:
@@ -27,15 +30,37 @@ def pin_rtmp(
         if target.scheme == "rtmps":
             ip, port = "127.0.0.1", _relayed(target, policy, network, cancellation)
         else:
-            endpoint = cancellation.resolve(policy, target.host, target.port, network.connect_timeout_s)[0]
-            ip, port = endpoint.ip, endpoint.port
+            ip, port = _reachable(target, policy, network, cancellation), target.port
     except AddressError as error:
         cancellation.check()
         raise SourceError(SourceFault.CANNOT_OPEN, str(error), retryable=error.retryable) from None
     pinned = replace(target, scheme="rtmp", host=ip, port=port)
     userinfo = f"{target.userinfo}@" if target.userinfo else ""
-    options = {"rtmp_tcurl": replace(target, path=_application(target)).url}
+    application = _application(target)
+    options = {"rtmp_tcurl": replace(target, path=application).url}
+    if len(pinned.path) > MAX_PATH_CHARS:
+        options["rtmp_app"] = application.removeprefix("/")
+        options["rtmp_playpath"] = target.path.removeprefix(application).removeprefix("/")
     return f"rtmp://{userinfo}{pinned.netloc}{pinned.path}", options
+
+
+def _reachable(
+    target: Target, policy: AddressPolicy, network: NetworkSettings, cancellation: Cancellation
+) -> str:
+    """Return the address that FFmpeg, which gets only one, is to connect to.
+
+    Where there are several, the first one that takes a connection: a host may be named by an address of IPv6
+    that this machine has no way to, or by a server that is down.
+    """
+    endpoints = cancellation.resolve(policy, target.host, target.port, network.connect_timeout_s)
+    if len(endpoints) == 1:
+        return endpoints[0].ip
+    probe = connect_any(endpoints, target, network, cancellation)
+    try:
+        return str(probe.getpeername()[0])
+    finally:
+        cancellation.discard(probe)
+        probe.close()
 
 
 def _relayed(

@@ -167,18 +167,32 @@ def connect(
     except AddressError as error:
         cancellation.check()
         raise SourceError(SourceFault.CANNOT_OPEN, str(error), retryable=error.retryable) from None
+    plain = connect_any(endpoints, target, network, cancellation, deadline)
+    if target.scheme not in ("https", "rtmps"):
+        return plain
+    return _secure(plain, target, context, deadline, cancellation)
+
+
+def connect_any(
+    endpoints: Sequence[Endpoint],
+    target: Target,
+    network: NetworkSettings,
+    cancellation: Cancellation,
+    deadline: float | None = None,
+) -> socket.socket:
+    """Make a plain connection to the first of the target's addresses that takes one; otherwise as `connect`.
+
+    `deadline` is a time of `time.monotonic()`; by default it is the connection time-out from now.
+    """
+    deadline = time.monotonic() + network.connect_timeout_s if deadline is None else deadline
     failure: OSError | None = None
     for index, endpoint in enumerate(endpoints):
         # An address that swallows packets leaves time for those after it.
         share_s = (deadline - time.monotonic()) / (len(endpoints) - index)
         try:
-            plain = _connect_one(endpoint, time.monotonic() + share_s, cancellation)
+            return _connect_one(endpoint, time.monotonic() + share_s, cancellation)
         except OSError as error:
             failure = error
-            continue
-        if target.scheme not in ("https", "rtmps"):
-            return plain
-        return _secure(plain, target, context, deadline, cancellation)
     cancellation.check()
     raise SourceError(SourceFault.CANNOT_OPEN, _connect_failure(failure, target))
 

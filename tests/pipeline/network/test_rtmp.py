@@ -15,7 +15,7 @@ from pipeline.network.wire import Cancellation
 from pipeline.readers import UrlReader
 from pipeline.source import SourceError, SourceFault
 from tests.support.listening import Heard, listen, no_matter
-from tests.support.media_server import RtmpServer, SilentServer, wait_until
+from tests.support.media_server import RtmpServer, SilentServer, free_port, wait_until
 from tests.support.tls_proxy import Authority, TlsProxy
 
 QUICK = NetworkSettings(connect_timeout_s=5.0, read_timeout_s=5.0)
@@ -29,7 +29,7 @@ def here(host: str, port: int) -> list[str]:
 
 def public(host: str, port: int) -> list[str]:
     del host, port
-    return ["2606:4700::1", "1.1.1.1"]
+    return ["2606:4700::1"]
 
 
 HERE = AddressPolicy(True, resolver=here)
@@ -142,3 +142,24 @@ def test_a_relay_that_nobody_comes_to_ends(authority: Authority) -> None:
 
 def relays() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "rtmps relay"]
+
+
+def test_the_next_address_is_tried_when_one_is_dead() -> None:
+    policy = AddressPolicy(True, resolver=lambda *_: ["127.0.0.7", "127.0.0.1"])
+    with SilentServer() as alive:
+        pinned, _ = pin_rtmp(f"rtmp://two.example:{alive.port}/live/x", policy, QUICK)
+        assert pinned == f"rtmp://127.0.0.1:{alive.port}/live/x"
+
+
+def test_no_address_takes_a_connection() -> None:
+    policy = AddressPolicy(True, resolver=lambda *_: ["127.0.0.7", "127.0.0.8"])
+    with pytest.raises(SourceError, match="refuses the connection") as caught:
+        pin_rtmp(f"rtmp://two.example:{free_port()}/live/geheim", policy, QUICK)
+    assert caught.value.retryable
+
+
+def test_an_address_that_ffmpeg_would_cut_off_is_told_in_full() -> None:
+    token = "live/stream?token=" + "k" * 1800
+    pinned, options = pin_rtmp(f"rtmp://a.example/{token}", AddressPolicy(resolver=public), QUICK)
+    assert pinned.startswith("rtmp://[2606:4700::1]:1935/live/stream?")
+    assert (options["rtmp_app"], options["rtmp_playpath"]) == ("live", token.removeprefix("live/"))
