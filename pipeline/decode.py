@@ -8,10 +8,12 @@ they are, and whoever reads a live source takes either for a lost connection.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
 
 import av
 import av.container.core
@@ -43,6 +45,19 @@ BAD_DATA_S = 3.0
 BAD_PACKETS = 20
 """Nothing but undecodable packets, so many and for so long: the data is given up."""
 
+MIN_RATE_HZ = 4_000
+MAX_RATE_HZ = 768_000
+"""No recorder samples slower or faster. A header that says so would make a minute of data hours of audio, or
+the resampler fill hundreds of megabytes with one filter."""
+MAX_ALLOCATION_BYTES = 64 * 1024 * 1024
+"""What FFmpeg may allocate at once. By default it is 2 GiB, and a header of a hundred bytes can ask for that:
+an MP4 of 80 million samples of one size, a compressed table of contents. The index of a film takes 24 bytes
+a packet, so that 18 hours of AAC still fit."""
+MAX_STREAMS = 100
+"""In one file or playlist: each may make the allocation above."""
+
+ctypes.CDLL(av.container.core.__file__).av_max_alloc(ctypes.c_size_t(MAX_ALLOCATION_BYTES))
+
 INTERRUPT = InterruptClock()
 av.container.core.time = INTERRUPT  # type: ignore[attr-defined]  # not declared; tests/pipeline guards it
 
@@ -50,6 +65,18 @@ av.container.core.time = INTERRUPT  # type: ignore[attr-defined]  # not declared
 IoOpen = Callable[[str, int, dict[str, str]], Part]
 FAILURES = (FFmpegError, OSError, ValueError, LookupError, AudiowardenError)
 """What opening and reading may raise; anything else is a mistake in this program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What FFmpeg is to open, and how."""
+
+    url: str
+    options: dict[str, str] = field(default_factory=dict)
+    io_open: IoOpen | None = None
+    """Opens the address itself and every further part; None: FFmpeg does."""
+    format: str | None = None
+    """FFmpeg's name of the container, where it is known beforehand."""
 
 
 class MediaReader:
@@ -73,6 +100,11 @@ class MediaReader:
         """Whether audio comes in pieces of several seconds rather than steadily."""
         return False
 
+    @property
+    def patient(self) -> bool:
+        """Whether the remote side can be kept waiting without losing what it sent."""
+        return True
+
     def blocks(self, start_s: float = 0.0) -> Generator[Block, None, None]:
         """Open, and yield audio until it ends or `cancel` is called; a recording from about `start_s` on.
 
@@ -83,9 +115,17 @@ class MediaReader:
                 return
             self._thread = threading.get_ident()
         try:
-            url, options, io_open = self._address()
-            # The time-outs never come by themselves: they are what INTERRUPT acts on.
-            with av.open(url, options=options, io_open=io_open, timeout=(NEVER_S, NEVER_S)) as container:
+            opening = self._address()
+            with av.open(
+                opening.url,
+                format=opening.format,
+                options=opening.options | {"max_streams": str(MAX_STREAMS)},
+                io_open=opening.io_open,
+                # Titles come in any encoding, and nobody reads them.
+                metadata_errors="replace",
+                # They never come by themselves: they are what INTERRUPT acts on.
+                timeout=(NEVER_S, NEVER_S),
+            ) as container:
                 self.progress.format = container.format.name
                 yield from self._read(container, start_s)
         except FAILURES as error:
@@ -118,8 +158,8 @@ class MediaReader:
             return SourceError(SourceFault.NO_AUDIO, f"no audio for {timeout_s:g} s, though other data comes")
         return SourceError(SourceFault.CANNOT_OPEN, f"no audio for {timeout_s:g} s")
 
-    def _address(self) -> tuple[str, dict[str, str], IoOpen | None]:
-        """What to open: FFmpeg's URL, its options, and what opens further parts."""
+    def _address(self) -> Opening:
+        """What to open. Called in the reading thread; may block; raises SourceError."""
         raise NotImplementedError
 
     def failure(self, error: Exception) -> SourceError:
@@ -243,7 +283,10 @@ class _Shaper:
         self._off_for_s = 0.0
 
     def push(self, frame: AudioFrame) -> Iterator[Block]:
-        """Take a frame; yield the blocks that it completes."""
+        """Take a frame; yield the blocks that it completes. Raises SourceError for rates that nothing has."""
+        if not MIN_RATE_HZ <= frame.sample_rate <= MAX_RATE_HZ:
+            text = f"the audio claims {frame.sample_rate} samples a second"
+            raise SourceError(SourceFault.INVALID_DATA, text)
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         time_s = None if frame.time is None else frame.time - self._zero_s
         expected_s = self._anchor_s + self._in_s

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config.settings import NetworkSettings
-from pipeline.decode import IoOpen, MediaReader
+from pipeline.decode import MediaReader, Opening
 from pipeline.network.addresses import AddressPolicy
 from pipeline.network.fetch import GuardedOpener
 from pipeline.network.parts import Parts
@@ -25,10 +25,10 @@ class FileReader(MediaReader):
         super().__init__(on_bad_packet)
         self._path = path
 
-    def _address(self) -> tuple[str, dict[str, str], IoOpen | None]:
+    def _address(self) -> Opening:
         # The prefix keeps a name such as "concat:x" or "http://x" a file name.
         options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
-        return f"file:{self._path.absolute()}", options, None
+        return Opening(f"file:{self._path.absolute()}", options)
 
     def failure(self, error: Exception) -> SourceError:
         """Say what an error means; trying again never helps."""
@@ -70,6 +70,11 @@ class UrlReader(MediaReader):
         """HLS arrives a segment at a time."""
         return self.progress.format == "hls"
 
+    @property
+    def patient(self) -> bool:
+        """RTMP servers that close a connection with our messages unread make the system drop theirs, too."""
+        return not self._rtmp
+
     def cancel(self) -> None:
         """Make `blocks` end within moments, whatever it waits for. Safe to call twice."""
         super().cancel()
@@ -77,7 +82,7 @@ class UrlReader(MediaReader):
         if self._guard is not None:
             self._guard.cancel()
 
-    def _address(self) -> tuple[str, dict[str, str], IoOpen | None]:
+    def _address(self) -> Opening:
         options = {
             # By default FFmpeg listens to five seconds of an audio-only stream before it gives any out.
             "analyzeduration": "500000",
@@ -88,7 +93,7 @@ class UrlReader(MediaReader):
             # Never "timeout" here: to FFmpeg's RTMP that means to listen for a client.
             options |= {"protocol_whitelist": "rtmp,rtmps,tcp,tls", **pinned}
             options["rw_timeout"] = str(round(self._network.read_timeout_s * 1e6))
-            return url, options, None
+            return Opening(url, options)
         options |= {
             "protocol_whitelist": "http,https,tcp,tls,crypto",
             "http_persistent": "0",
@@ -97,7 +102,10 @@ class UrlReader(MediaReader):
             "max_reload": "100000",
             "m3u8_hold_counters": "100000",
         }
-        return self._url, options, self._guarded()
+        parts = self._guarded()
+        # FFmpeg believes that something is a playlist only if its name ends so, or the Content-Type says it,
+        # which it does not learn from us.
+        return Opening(self._url, options, parts, "hls" if parts.begin(self._url) else None)
 
     def _guarded(self) -> Parts:
         # Made here, in the reader's thread, because it reads the trusted authorities from the disk.

@@ -22,6 +22,8 @@ MAX_REDIRECTS = 5
 MAX_PLAYLIST_BYTES = 4 * 1024 * 1024
 MAX_PART_BYTES = 256 * 1024 * 1024
 """Of a segment, a key or a map: everything but the address itself."""
+MAX_FILE_BYTES = 2**40
+"""A length beyond this is a lie, and may be more than FFmpeg can count."""
 PART_PATIENCE = 4
 """Read time-outs that may be spent waiting for one segment, a minute by default: one of 10 s that takes
 longer to arrive keeps no live stream up. A playlist gets one read time-out."""
@@ -64,6 +66,7 @@ class GuardedOpener:
         wire, response, target = self._request(url, start, end)
         length = response.length
         try:
+            _judge_length(length)
             body = HttpBody(wire, response)
             if start and response.status == 200:
                 body.skip(start)
@@ -216,6 +219,11 @@ def _joined(base: str, location: str) -> str:
         return urljoin(base, location)
     except ValueError:
         raise SourceError(SourceFault.CANNOT_OPEN, "the server redirects to no address") from None
+
+
+def _judge_length(length: int | None) -> None:
+    if length is not None and length > MAX_FILE_BYTES:
+        raise SourceError(SourceFault.INVALID_DATA, "no file has the length that the server names")
 
 
 def _judge_status(status: int) -> None:

@@ -70,12 +70,25 @@ class Parts:
         self._failures = 0
         self._given_up = False
         self._open: set[Part] = set()
+        self._first: Part | None = None
         self.failure: Exception | None = None
         """Why the latest part could not be had, or broke off; None when it was read to its end."""
 
+    def begin(self, url: str) -> bool:
+        """Open the address itself ahead of FFmpeg; say whether it is a playlist. Raises SourceError."""
+        self._first = Part(self, self._guard(url))
+        self._open.add(self._first)
+        return self._guard.saw_playlist
+
     def __call__(self, url: str, flags: int, options: dict[str, str]) -> Part:
         """Open a part; one that cannot be had is empty. Raises, once, when too many have failed."""
-        if self._failures >= MAX_FAILURES and self.failure is not None and not self._given_up:
+        if self._first is not None:
+            part, self._first = self._first, None
+            return part
+        if self._given_up:
+            # FFmpeg still asks for each variant of a playlist of thousands.
+            return Part(self, None)
+        if self._failures >= MAX_FAILURES and self.failure is not None:
             # FFmpeg asks whether to stop only when a part cannot even be opened.
             self._given_up = True
             self._give_up()

@@ -189,3 +189,11 @@ class OnlyByName(AddressPolicy):
 
     def permits(self, ip: str) -> bool:
         return ip == "127.0.0.1" or super().permits(ip)
+
+
+@pytest.mark.parametrize("digits", ["9" * 19, "9" * 30, "9" * 4000])
+def test_a_length_that_no_file_has(digits: str) -> None:
+    answer = f"HTTP/1.1 200 OK\r\nAccept-Ranges: bytes\r\nContent-Length: {digits}\r\n\r\n".encode()
+    with raw_server(answer + bytes(1000)) as port:
+        error = refusal(lambda: guard()(f"http://127.0.0.1:{port}/geheim"))
+    assert error.fault is SourceFault.INVALID_DATA

@@ -70,3 +70,21 @@ def test_a_recording_without_any_segment_is_given_up_soon(
     assert heard.error.fault is SourceFault.CANNOT_OPEN
     assert asked < 20
     assert "geheim" not in capfd.readouterr().err + str(heard.error)
+
+
+@pytest.mark.parametrize("name", ["manifest", "manifest.php?of=stream"])
+def test_a_playlist_is_one_by_what_it_says_not_by_its_name(name: str, wav: Path, tmp_path: Path) -> None:
+    playlist = recorded_hls(wav, tmp_path)
+    with HttpServer(tmp_path) as server:
+        server.content(name.partition("?")[0], playlist.read_bytes())
+        heard = listen(server.url(name))
+    assert heard.error is None
+    assert heard.seconds == pytest.approx(12, abs=0.15)
+
+
+def test_a_playlist_of_thousands_is_not_asked_for_all_of_them() -> None:
+    variants = [f"#EXT-X-STREAM-INF:BANDWIDTH={number}\nv{number}.m3u8" for number in range(1, 1001)]
+    with HttpServer() as server:
+        heard = listen(server.content("master.m3u8", "\n".join(["#EXTM3U", *variants]).encode()))
+        assert len(server.requested) < 20
+    assert heard.error is not None
