@@ -14,7 +14,7 @@ from typing import Self
 import structlog
 
 from config.settings import NetworkSettings
-from pipeline.audio import WINDOW_S, LostWindow, Window
+from pipeline.audio import SAMPLE_RATE_HZ, WINDOW_S, LostWindow, Window
 from pipeline.decode import MediaReader
 from pipeline.handover import HandOver
 from pipeline.network.addresses import AddressPolicy
@@ -127,6 +127,7 @@ class PulledSource:
         """Decode, in the source's own thread."""
         error: BaseException | None = None
         cutter: WindowCutter | None = None
+        pace = _Pace()
         try:
             start_s = self._position.next_index * WINDOW_S if self._position.origin is not None else 0.0
             with closing(self._reader.blocks(start_s)) as blocks:
@@ -135,6 +136,7 @@ class PulledSource:
                         cutter = WindowCutter(self._position, live=self._reader.live, clock=self._clock)
                     for cut in cutter.feed(block.time_s, block.pcm):
                         self._hand_over(handover, cut)
+                    pace.keep(len(block.pcm) / SAMPLE_RATE_HZ, slow=self._reader.patient and cutter.ahead())
         except BaseException as caught:
             # Carried to whoever takes the windows, in whose hands it is raised again.
             error = caught
@@ -175,6 +177,23 @@ class PulledSource:
         if self._reader.bursts:
             due += min(max(progress.lead_s(), 0.0), MAX_LEAD_S)
         return due
+
+
+class _Pace:
+    """Lets audio pass no faster than it sounds, while that is asked for.
+
+    Never slower: a wall clock that is set back makes a stream look far ahead, which must not stop it.
+    """
+
+    def __init__(self) -> None:
+        self._due = 0.0
+
+    def keep(self, duration_s: float, *, slow: bool) -> None:
+        """Take note of audio that passed; with `slow`, wait until what passed before it has sounded."""
+        now = time.monotonic()
+        if slow and self._due > now:
+            time.sleep(self._due - now)
+        self._due = (max(self._due, now) if slow else now) + duration_s
 
 
 def _tell_bad_packets(name: str, count: int) -> None:

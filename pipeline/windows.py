@@ -22,7 +22,8 @@ RECORDED_GAP_S = 300.0
 LIVE_GAP_TOLERANCE_S = 15.0
 """A live gap may exceed the wall time since the last block by this: players are sent some seconds at once."""
 LIVE_LEAD_S = 60.0
-"""A gap may not carry a live timeline further ahead of the wall clock than this."""
+"""Neither a gap nor a web server that sends faster than time passes may carry a live timeline further ahead
+of the wall clock than this."""
 REANCHOR_SLACK_S = 1.0
 """After a discontinuity a live timeline follows the wall clock if it lags by more; else it just goes on."""
 
@@ -93,6 +94,11 @@ class WindowCutter:
             self._origin = min(self._origin, began_at - self._cursor / SAMPLE_RATE_HZ)
         return list(self._append(pcm))
 
+    def ahead(self) -> bool:
+        """Say whether a live timeline is so far ahead of the wall clock that it is to be read slower."""
+        lead_s = self._cursor / SAMPLE_RATE_HZ - self._place_s(self._clock())
+        return self._live and lead_s > LIVE_LEAD_S
+
     def flush(self) -> Cut | None:
         """Return the window in progress, if a word can have been heard in it, and begin the next one."""
         if self._heard < MIN_PARTIAL_SAMPLES:
@@ -108,6 +114,11 @@ class WindowCutter:
     def _join(self, time_s: float, now: float) -> None:
         self._anchored = True
         place_s = max(0.0, self._place_s(now) if self._live else time_s)
+        due_s = self._first_sample / SAMPLE_RATE_HZ
+        if not self._live and place_s > due_s + RECORDED_GAP_S:
+            # Nothing said where the file begins, and its time stamps begin anywhere.
+            self.discontinuities += 1
+            place_s = due_s
         self._cursor = round(place_s * SAMPLE_RATE_HZ)
         self._anchor(time_s)
 

@@ -257,3 +257,29 @@ def test_nothing_heard_yields_nothing() -> None:
     assert target.feed(0.0, sound(0)) == []
     assert target.origin is None
     assert target.flush() is None
+
+
+def test_a_recording_that_begins_anywhere_begins_at_its_window() -> None:
+    """Nothing said where the file begins: its first time stamp is no place on the timeline."""
+    clock = WallClock()
+    (first,) = feed(cutter(clock, live=False), clock, flat(2_000_000, 10))
+    assert first.index == 0
+    later = cutter(clock, live=False, position=Position(ORIGIN, 7))
+    (seventh,) = feed(later, clock, flat(2_000_000, 10))
+    assert seventh.index == 7
+
+
+def test_a_server_faster_than_time_is_noticed() -> None:
+    clock = WallClock()
+    target = cutter(clock)
+    for time_s, pcm in flat(0, 70):
+        target.feed(time_s, pcm)
+        assert not target.ahead()
+    target.feed(70, sound(0.25))
+    assert target.ahead()
+    clock.now += 0.5
+    assert not target.ahead()
+    recording = cutter(clock, live=False)
+    for time_s, pcm in flat(0, 100):
+        recording.feed(time_s, pcm)
+    assert not recording.ahead()
