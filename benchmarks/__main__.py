@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from benchmarks import recognition
+import importlib
+import importlib.util
+
+BENCHMARKS: dict[str, tuple[str, ...]] = {
+    "recognition": (),
+    "ingest": (),
+    "api": (),
+    # A rough limit in minutes; `python -m benchmarks.capacity` finds a better one.
+    "capacity": ("--step-s", "20", "--resolution", "0.25", "--baseline", "0"),
+}
+"""Modules of this package, with what they are told."""
 
 
 def main() -> None:
-    """Run them with their defaults."""
-    recognition.main([])
+    """Run those that there are."""
+    for name, arguments in BENCHMARKS.items():
+        module = f"{__package__}.{name}"
+        if importlib.util.find_spec(module) is not None:
+            importlib.import_module(module).main(arguments)
 
 
 if __name__ == "__main__":
