@@ -64,6 +64,12 @@ class NetworkSettings(Section):
     read_timeout_s: Seconds = 15.0
 
 
+class IngestSettings(Section):
+    """Where streams are read and decoded."""
+
+    processes: Annotated[int, Field(ge=0, le=64)] = 0
+
+
 class RecogniserSettings(Section):
     """The speech recogniser."""
 
@@ -143,6 +149,7 @@ class Settings(Section):
     server: ServerSettings = ServerSettings()
     accounts: tuple[AccountSettings, ...] = ()
     network: NetworkSettings = NetworkSettings()
+    ingest: IngestSettings = IngestSettings()
     recogniser: RecogniserSettings = RecogniserSettings()
     speech: SpeechSettings = SpeechSettings()
     callbacks: CallbackSettings = CallbackSettings()

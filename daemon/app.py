@@ -32,17 +32,20 @@ from daemon.storage.local import LocalClipStore
 from daemon.storage.routes import ClipRoutes
 from daemon.tasks import Tasks
 from pipeline.encode import encode_mp3
+from pipeline.ingest.remote import RemoteSource
+from pipeline.ingest.workers import IngestWorkers, Start
 from pipeline.network.addresses import AddressPolicy
-from pipeline.pull import PulledSource
+from pipeline.pull import PulledSource, abandoned_threads
 from pipeline.report import StreamSpec
 from pipeline.retry import PULL_BACKOFF, RetryBudget
-from pipeline.source import Position
+from pipeline.source import Position, Source
 from pipeline.stream import Stages
 
 log = structlog.get_logger()
 
 EXPIRE_EVERY_S = 600.0
 HTTP_SHUTDOWN_S = 2.0
+INGEST_MODULE = "daemon.ingest"
 
 
 class ServeError(AudiowardenError):
@@ -71,6 +74,9 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
         tasks = Tasks()
         parts = await _furnish(settings, _url_of(listener), house)
         house.push_async_callback(tasks.stop)
+        if settings.ingest.processes:
+            tasks.start("ingest", parts.ingest.run())
+            await parts.ingest.wait_ready()
         tasks.start("clip expiry", _expire(parts.store))
         tasks.start("word lists", parts.lists.watch())
         runner = web.AppRunner(_routes(settings, parts), access_log=None, shutdown_timeout=HTTP_SHUTDOWN_S)
@@ -94,6 +100,7 @@ class _Parts:
     addresses: AddressPolicy
     contract: AudioStreamContract
     registry: Registry
+    ingest: IngestWorkers
 
 
 async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Parts:
@@ -112,18 +119,37 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     await outbox.start()
     house.push_async_callback(outbox.stop)
     contract = AudioStreamContract(analysis.taxonomy)
-    stages = _stages(settings, analysis, addresses, store)
+    ingest = _ingest(settings, metrics)
+    stages = _stages(settings, analysis, addresses, ingest, store)
     registry = Registry(ledger.streams, outbox, {contract.name: contract}, stages, metrics)
     metrics.gauge(
         "audiowarden_streams_accepted", "Streams that can be finished.", lambda: registry.live_count
     )
-    return _Parts(metrics, store, lists, addresses, contract, registry)
+    return _Parts(metrics, store, lists, addresses, contract, registry, ingest)
+
+
+def _ingest(settings: Settings, metrics: Metrics) -> IngestWorkers:
+    start = Start(INGEST_MODULE, settings.network, settings.logs)
+    ingest = IngestWorkers(settings.ingest.processes, start, on_lost=metrics.ingest_restarts.inc)
+    metrics.gauge("audiowarden_ingest_workers", "Ingest processes that take streams.", lambda: ingest.running)
+    metrics.gauge(
+        "audiowarden_source_threads_abandoned",
+        "Threads that read streams and could not be ended.",
+        lambda: abandoned_threads() + ingest.abandoned_threads,
+    )
+    return ingest
 
 
 def _stages(
-    settings: Settings, analysis: Analysis, addresses: AddressPolicy, store: LocalClipStore
+    settings: Settings,
+    analysis: Analysis,
+    addresses: AddressPolicy,
+    ingest: IngestWorkers,
+    store: LocalClipStore,
 ) -> Stages:
-    def open_source(spec: StreamSpec, position: Position) -> PulledSource:
+    def open_source(spec: StreamSpec, position: Position) -> Source:
+        if settings.ingest.processes:
+            return RemoteSource(ingest, spec.url, position, name=spec.stream_id)
         return PulledSource(spec.url, position, addresses, settings.network, name=spec.stream_id)
 
     def retries(_: StreamSpec) -> RetryBudget:

@@ -39,6 +39,11 @@ class Metrics:
             ["state"],
             registry=registry,
         )
+        self.ingest_restarts = Counter(
+            "audiowarden_ingest_worker_restarts",
+            "Ingest processes that were lost and started anew.",
+            registry=registry,
+        )
         self.windows = Counter(
             "audiowarden_windows",
             "Windows by level, silent ones apart; not_moderated ones by reason.",

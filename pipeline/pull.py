@@ -80,6 +80,11 @@ class PulledSource:
         """Whether the end of the data means a lost connection rather than the end (known once opened)."""
         return self._reader.live
 
+    @property
+    def heard(self) -> bool:
+        """Whether any audio has arrived."""
+        return self._reader.progress.first_heard_at is not None
+
     async def windows(self) -> AsyncIterator[Window | LostWindow]:
         """Yield windows in order until the audio ends or `stop` is called; raise SourceError on failure.
 
