@@ -1,0 +1,31 @@
+"""Which language a window is in: what may be detected, and when detection overrules what was said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from models.errors import RecognitionError
+
+_NAMES = (
+    "zh en ar hi es fr ru pt id de ja tr vi it th tl ko ms yue bo mn "
+    "bg bn cs da el fa fi he nl no pl ro sv ta uk ur"
+)
+DETECTABLE_LANGUAGES = frozenset(_NAMES.split())
+"""Detection chooses among these: the languages that can be asked for and others with much training data.
+Left to itself the model calls noise and unclear English Latin, Welsh or Norwegian Nynorsk."""
+CONTRADICTION = 0.8
+"""Probability from which a detected language overrules the given one in a second try: read as Mandarin,
+English becomes noise, and an insult in it would go unheard."""
+HAN_LANGUAGES = frozenset({"zh", "yue"})
+
+
+def most_probable(ranking: Sequence[tuple[str, float]]) -> tuple[str, float]:
+    """Return the first detectable language of a ranking whose names look like `<|en|>`.
+
+    Raises RecognitionError when there is none.
+    """
+    for name, probability in ranking:
+        language = name[2:-2]
+        if language in DETECTABLE_LANGUAGES:
+            return language, probability
+    raise RecognitionError("the recogniser knows none of the languages to choose from")
