@@ -79,11 +79,15 @@ class WorkerProcess:
         return await read_frame(self._reader)
 
     async def end(self, *, at_once: bool = False) -> int | None:
-        """End it and return its exit status (below 0: the signal); None when it cannot even be killed."""
-        self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
-        return await _reap(self._process, 0.0 if at_once else END_S)
+        """End it and return its exit status (below 0: the signal); None when it cannot even be killed.
+
+        It ends when this is cancelled, too.
+        """
+        if at_once:
+            self._process.kill()
+        # Not close(): that waits until everything is sent, to a process that may not read any more.
+        self._writer.transport.abort()
+        return await _reap(self._process, END_S)
 
 
 def _start(module: str, connection: socket.socket) -> subprocess.Popen[bytes]:
@@ -115,11 +119,16 @@ def _environment(environ: Mapping[str, str], path: Sequence[str]) -> dict[str, s
 
 
 async def _reap(process: subprocess.Popen[bytes], grace_s: float) -> int | None:
-    """Wait for a process that ought to end, kill it if it does not, and never leave a zombie unsaid."""
+    """Wait for a process that ought to end, kill it if it does not, or if there is no time to wait."""
     for patience_s in (grace_s, KILL_S):
         try:
             return await asyncio.to_thread(process.wait, patience_s)
         except subprocess.TimeoutExpired:
             process.kill()
+        except asyncio.CancelledError:
+            process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(process.wait, KILL_S)
+            raise
     log.error("ingest_worker_unkillable", pid=process.pid)
     return None

@@ -149,9 +149,11 @@ class IngestWorker:
         finally:
             listening.cancel()
             watching.cancel()
-            await asyncio.wait((listening, watching))
             self._lose()
-            status = await process.end(at_once=kill)
+            try:
+                await asyncio.wait((listening, watching))
+            finally:
+                status = await process.end(at_once=kill)
         return f"{reason}; exit status {status}"
 
     def _lose(self) -> None:

@@ -19,7 +19,7 @@ from pipeline.ingest.workers import IngestError, IngestWorkers, Start
 from pipeline.source import Position, SourceFault
 from tests.support.ingesting import LOOPBACK, Ingest, alive, ingesting
 from tests.support.listening import take
-from tests.support.media_server import HttpServer, RtmpServer, paced, wait_until
+from tests.support.media_server import HttpServer, RtmpServer, SilentServer, paced, wait_until
 
 LOGS = LogSettings(level="error", format="json")
 
@@ -99,9 +99,25 @@ async def test_stop_does_not_wait_for_a_process_that_hangs(spoken_wav: Path) -> 
 
 
 async def test_a_process_that_outlives_its_connection_is_killed() -> None:
-    """The end of `ingesting` sees to it that none is left."""
+    """The end of `ingesting` sees to it that none is left, nor what it has not read."""
     async with ingesting(2) as ingest:
         os.kill(ingest.pids[0], signal.SIGSTOP)
+        for _ in range(50_000):
+            ingest.workers.workers[0].take(1)
+
+
+async def test_the_end_comes_while_a_hung_process_is_being_killed() -> None:
+    with SilentServer() as silent:
+        async with ingesting(hang_s=2.0) as ingest:
+            (pid,) = ingest.pids
+            taking = asyncio.create_task(
+                take(ingest.source(f"rtmp://127.0.0.1:{silent.port}/live/x").windows()), name="take"
+            )
+            await asyncio.sleep(0.3)
+            os.kill(pid, signal.SIGSTOP)
+            _, error = await taking
+            assert error is not None
+    assert not alive(pid)
 
 
 async def test_signals_that_stop_the_daemon_do_not_end_a_process(spoken_wav: Path) -> None:
