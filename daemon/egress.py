@@ -7,9 +7,12 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import HttpProcessingError, RawResponseMessage
 
 from config.errors import ConfigError
 from config.settings import NetworkSettings
@@ -19,6 +22,7 @@ from pipeline.network.urls import AddressError
 
 MAX_CONNECTIONS = 1024
 KEEP_ALIVE_S = 60.0
+MAX_INTERIM_ANSWERS = 8
 
 
 class CheckedResolver(AbstractResolver):
@@ -53,6 +57,30 @@ class CheckedResolver(AbstractResolver):
         """Nothing to close: the lookups' threads end by themselves."""
 
 
+class AnswerReader(ResponseHandler):
+    """Reads a consumer's answer; one who sends interim answers (1xx) without end is hung up on.
+
+    The library skips them one by one, and would be kept busy, with the whole event loop, until the deadline.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._interim = 0
+
+    def feed_data(self, data: tuple[RawResponseMessage, aiohttp.StreamReader], size: int = 0) -> None:
+        """Take the head of an answer; called by the library."""
+        if not 100 <= data[0].code < 200:
+            self._interim = 0
+        elif (interim := self._interim + 1) > MAX_INTERIM_ANSWERS:
+            if self.transport is not None:
+                self.transport.close()
+            self.set_exception(HttpProcessingError(message="interim answers without end"))
+            return
+        else:
+            self._interim = interim
+        super().feed_data(data, size)
+
+
 class CheckedConnector(aiohttp.TCPConnector):
     """Checks literal IP addresses too, which aiohttp connects to without asking its resolver."""
 
@@ -65,6 +93,7 @@ class CheckedConnector(aiohttp.TCPConnector):
             ssl=tls_context(network),
         )
         self._policy = policy
+        self._factory = partial(AnswerReader, loop=asyncio.get_running_loop())  # type: ignore[assignment]  # is one
 
     async def connect(
         self,

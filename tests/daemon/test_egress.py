@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -148,3 +150,37 @@ def test_a_file_of_authorities_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("nothing")
     with pytest.raises(ConfigError, match=r"network\.ca_file"):
         tls_context(NetworkSettings(ca_file=tmp_path / "empty.pem"))
+
+
+async def test_a_consumer_of_endless_interim_answers_is_hung_up_on() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+                await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(aiohttp.ClientResponseError):
+            async with asyncio.timeout(20):
+                await post(f"http://127.0.0.1:{port}/", knowing())
+
+
+async def test_a_few_interim_answers_are_passed_over() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            await reader.readuntil(b"\r\n\r\n{}")
+            writer.write(
+                b"HTTP/1.1 103 Early Hints\r\n\r\n" * 8 + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+            )
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with make_session(QUICK, knowing()) as session:
+            for _ in range(2):
+                async with session.post(url, data=b"{}") as response:
+                    assert response.status == 200
