@@ -7,6 +7,8 @@ import sys
 from typing import TextIO
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
 
 from config.settings import LogSettings
 
@@ -15,6 +17,7 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
     """Send our events and those of libraries to `stream` (standard error), in one format.
 
     Events carry ids, codes, counts and reasons; callers never pass keys, addresses with their path, or words.
+    Tracebacks come without local variables, which hold all of these.
     """
     stream = sys.stderr if stream is None else stream
     console = settings.format == "console" or (settings.format == "auto" and stream.isatty())
@@ -26,7 +29,9 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
         structlog.processors.StackInfoRenderer(),
     ]
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(ensure_ascii=False)
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if console
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     last = [renderer] if console else [structlog.processors.format_exc_info, renderer]
     structlog.configure(
@@ -45,6 +50,13 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    logging.getLogger("aiohttp.server").addFilter(_our_own_fault)
     # Their lines hold URLs, or one line per request; ours say the same without.
     for name in ("aiohttp.access", "aiohttp.client", "libav", "faster_whisper", "httpx", "huggingface_hub"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _our_own_fault(record: logging.LogRecord) -> bool:
+    """Drop the server's tracebacks for malformed HTTP: the sender got his 400, and chose their words."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError | RequestPayloadError)

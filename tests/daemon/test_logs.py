@@ -6,9 +6,11 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import structlog
+from aiohttp.http_exceptions import BadStatusLine
 
 from config.settings import LogSettings
 from daemon.logs import configure_logging
@@ -72,3 +74,26 @@ def test_libraries_that_log_addresses_are_kept_quiet() -> None:
     for name in ("aiohttp.access", "libav.rtmp", "httpx"):
         logging.getLogger(name).info("rtmp://live.test/app/secret-key")
     assert "secret-key" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_tracebacks_hold_no_local_variables(form: Literal["console", "json"]) -> None:
+    stream = Terminal()
+    configure_logging(LogSettings(format=form), stream)
+    body = {"accessKey": "s3cret"}
+    try:
+        body["missing"]
+    except KeyError:
+        structlog.get_logger().exception("request_failed")
+    assert "KeyError" in stream.getvalue()
+    assert "s3cret" not in stream.getvalue()
+
+
+def test_malformed_requests_of_strangers_write_no_logs() -> None:
+    stream = io.StringIO()
+    configure_logging(LogSettings(), stream)
+    server = logging.getLogger("aiohttp.server")
+    server.error("Error handling request", exc_info=BadStatusLine("GET /?signature=s3cret HTTP/9.9"))
+    server.error("Error handling request", exc_info=ZeroDivisionError())
+    (line,) = stream.getvalue().splitlines()
+    assert "ZeroDivisionError" in line
