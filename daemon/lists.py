@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
 
-from config.errors import AudiowardenError
+from config.errors import AudiowardenError, ConfigError
 from config.settings import AccountSettings
-from models.wordlists import ListMatcher, read_lists
+from models.wordlists import MAX_WORD_CHARACTERS, MAX_WORDS, ListMatcher, read_lists
 
 log = structlog.get_logger()
 
 CHECK_EVERY_S = 5.0
+MAX_LIST_BYTES = MAX_WORDS * (4 * MAX_WORD_CHARACTERS + 2)
+"""As many of the longest words as a list may have; a file that is larger is no list, and not read."""
 
 _Stamp = tuple[tuple[str, int, int], ...]
 
@@ -50,20 +53,36 @@ class CustomerLists:
 
     async def _read(self, account: str, folder: Path) -> None:
         self._stamps[account] = await asyncio.to_thread(_stamp, folder)
-        matcher = await asyncio.to_thread(lambda: ListMatcher(read_lists(folder)))
+        matcher = await asyncio.to_thread(lambda: ListMatcher(read_folder(folder)))
         self._matchers[account] = matcher
         log.info("lists_loaded", account=account, lists=len(self._stamps[account]))
 
 
+def read_folder(folder: Path) -> dict[str, list[str]]:
+    """Read a folder of lists; raises ConfigError for one that cannot be used."""
+    for name, size_bytes, _ in _stamp(folder):
+        if size_bytes > MAX_LIST_BYTES:
+            raise ConfigError(f"{folder / name}: {size_bytes} bytes, at most {MAX_LIST_BYTES} are taken")
+    return read_lists(folder)
+
+
 def _stamp(folder: Path) -> _Stamp:
-    """Return what changes when a list changes: names, sizes and modification times."""
-    if not folder.is_dir():
-        return ()
+    """Return what changes when a list changes: names, sizes and modification times.
+
+    Raises ConfigError when the folder cannot be read.
+    """
+    try:
+        if not folder.is_dir():
+            return ()
+        paths = sorted(folder.glob("*.txt"))
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be read: {error.strerror}") from None
     found = []
-    for path in sorted(folder.glob("*.txt")):
+    for path in paths:
         try:
             status = path.stat()
-        except FileNotFoundError:
+        except OSError:  # gone since, or a link that leads nowhere
             continue
-        found.append((path.name, status.st_size, status.st_mtime_ns))
+        if stat.S_ISREG(status.st_mode):
+            found.append((path.name, status.st_size, status.st_mtime_ns))
     return tuple(found)

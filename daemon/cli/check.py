@@ -17,9 +17,9 @@ from config.load import load_settings
 from config.settings import Settings
 from daemon.analysis import taxonomy_of
 from daemon.cli.common import ConfigOption, one_sentence
+from daemon.lists import read_folder
 from models.errors import WeightsError
 from models.weights import WeightsCache, cache_folder
-from models.wordlists import read_lists
 
 LIBRARIES = {
     "av": "reads streams",
@@ -101,6 +101,8 @@ def _port(settings: Settings) -> str:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         socket.create_server((host, port), family=family).close()
+    except UnicodeError:
+        raise AudiowardenError(f"cannot listen on {host!r}: it is no host name") from None
     except OSError as error:
         raise AudiowardenError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
     return f"{host} port {port} is free"
@@ -111,7 +113,7 @@ def _accounts(settings: Settings) -> str:
         raise AudiowardenError("none is configured, so every request is answered 9101: add [[accounts]]")
     for account in settings.accounts:
         if account.lists_dir is not None:
-            read_lists(account.lists_dir)
+            read_folder(account.lists_dir)
     return ", ".join(account.name for account in settings.accounts)
 
 

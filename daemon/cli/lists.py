@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from daemon.cli.common import one_sentence
-from models.wordlists import ListMatcher, read_lists
+from daemon.lists import read_folder
+from models.wordlists import ListMatcher
 
 app = typer.Typer(name="lists", help="Customers' own word lists.", no_args_is_help=True)
 
@@ -21,7 +22,7 @@ FolderArgument = Annotated[Path, typer.Argument(help="Folder of UTF-8 .txt files
 def check(folder: FolderArgument) -> None:
     """Read the lists of a folder as the daemon would, and say how many words each holds."""
     with one_sentence():
-        found = read_lists(folder)
+        found = read_folder(folder)
     table = Table("list", "words")
     for name, words in found.items():
         table.add_row(name, str(len(words)))
@@ -32,7 +33,7 @@ def check(folder: FolderArgument) -> None:
 def match(folder: FolderArgument, text: Annotated[str, typer.Argument(help="Text to search.")]) -> None:
     """Show which words of the lists stand in a text, and where."""
     with one_sentence():
-        matches = ListMatcher(read_lists(folder)).match(text)
+        matches = ListMatcher(read_folder(folder)).match(text)
     for each in matches:
         places = ", ".join(f"{span.start}-{span.end}" for span in each.spans)
         typer.echo(f"{each.list_name}: {each.word} at {places}")

@@ -68,3 +68,20 @@ async def test_a_faulty_list_at_the_start_is_named(tmp_path: Path) -> None:
     (tmp_path / "brands.txt").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(ConfigError, match=r"brands\.txt"):
         await lists_in(tmp_path).load()
+
+
+async def test_a_link_to_nowhere_ends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "brands.txt").write_text("acme\n", encoding="utf-8")
+    async with watched(tmp_path) as lists:
+        (tmp_path / "circle.txt").symlink_to("circle.txt")
+        await asyncio.sleep(0.2)
+        (tmp_path / "brands.txt").write_text("globex\n", encoding="utf-8")
+        await until(lambda: words(lists, "acme globex") == [("brands", "globex")])
+
+
+async def test_a_file_of_gigabytes_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "brands.txt").write_text("acme\n", encoding="utf-8")
+    with (tmp_path / "dump.txt").open("wb") as file:
+        file.truncate(2**33)
+    with pytest.raises(ConfigError, match=r"dump\.txt: 8589934592 bytes, at most"):
+        await lists_in(tmp_path).load()
