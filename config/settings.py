@@ -77,8 +77,9 @@ class RecogniserSettings(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compute_type: str = "auto"
     threads: Annotated[int, Field(ge=0, le=256)] = 0
-    batch_size: Annotated[int, Field(ge=1, le=64)] = 8
+    batch_size: Annotated[int, Field(ge=0, le=64)] = 0
     max_delay_s: Seconds = 8.0
+    max_load: Annotated[float, Field(gt=0, le=2)] = 0.85
     cache_dir: Path | None = None
 
     @field_validator("compute_type")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -17,18 +18,24 @@ from config.taxonomy import Taxonomy, Thresholds, load_taxonomy
 from models.batcher import Batcher
 from models.chinese import to_simplified
 from models.contacts import ContactClassifier
+from models.hush import babble
 from models.insults import InsultClassifier
+from models.interfaces import SpeechRecogniser, Utterance
 from models.lexicon import LexiconClassifier
 from models.spans import OmniSpanDetector
 from models.weights import WeightsCache, cache_folder
 from models.whisper import WhisperRecogniser
 from pipeline.analyse import Analyser, WordLists
+from pipeline.audio import WINDOW_S
 from pipeline.speech import SpeechGate
 
 log = structlog.get_logger()
 
 SMALL_WORK_THREADS = 2
 """For work of milliseconds beside recognition: gates, word lists, clips."""
+
+DECODING = 1.6
+"""Speech takes as much longer than sounds without words: the decoder writes some thirty tokens for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,14 @@ def load_recogniser(settings: RecogniserSettings) -> WhisperRecogniser:
     )
 
 
+def expected_cost_s(recogniser: SpeechRecogniser) -> float:
+    """Return about how many seconds of a worker a window takes on this host; blocking, a second or so."""
+    batch = [Utterance(babble(WINDOW_S), "en")] * recogniser.batch_size
+    began = time.perf_counter()
+    recogniser.read(batch)
+    return DECODING * (time.perf_counter() - began) / len(batch)
+
+
 @asynccontextmanager
 async def loaded_analysis(
     settings: Settings, lists_of: Callable[[str], WordLists | None]
@@ -72,7 +87,7 @@ async def loaded_analysis(
     executor = ThreadPoolExecutor(SMALL_WORK_THREADS, thread_name_prefix="small-work")
     try:
         recogniser = await asyncio.to_thread(load_recogniser, settings.recogniser)
-        batcher = Batcher(recogniser)
+        batcher = Batcher(recogniser, cost_s=await asyncio.to_thread(expected_cost_s, recogniser))
         try:
             lexicon, insults, detector = await asyncio.gather(
                 asyncio.to_thread(lambda: LexiconClassifier(load_lexicons())),

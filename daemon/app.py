@@ -15,6 +15,7 @@ from aiohttp import web
 from config.errors import AudiowardenError
 from config.settings import Settings
 from daemon.accounts import Accounts
+from daemon.admission import Admission
 from daemon.analysis import Analysis, loaded_analysis
 from daemon.clips import ClipWriter
 from daemon.contracts.audiostream.contract import AudioStreamContract
@@ -121,7 +122,14 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     contract = AudioStreamContract(analysis.taxonomy)
     ingest = _ingest(settings, metrics)
     stages = _stages(settings, analysis, addresses, ingest, store)
-    registry = Registry(ledger.streams, outbox, {contract.name: contract}, stages, metrics)
+    admission = Admission(analysis.batcher, settings.recogniser.max_load)
+    metrics.watch_recogniser(analysis.batcher)
+    metrics.gauge(
+        "audiowarden_capacity_streams",
+        "Streams that this host carries by what their windows cost; more are refused.",
+        lambda: admission.capacity,
+    )
+    registry = Registry(ledger.streams, outbox, {contract.name: contract}, stages, metrics, admission)
     metrics.gauge(
         "audiowarden_streams_accepted", "Streams that can be finished.", lambda: registry.live_count
     )

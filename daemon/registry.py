@@ -12,13 +12,14 @@ from typing import Any
 import structlog
 
 from config.errors import AudiowardenError
+from daemon.admission import Admission, demand_of
 from daemon.contracts.interfaces import StreamCall, StreamContract
 from daemon.ledger.interfaces import Lease, LedgerError, Renewal, WorkQueue
 from daemon.metrics import Metrics
 from daemon.outbox import Delivery, Outbox
 from pipeline.analyse import Analysis
 from pipeline.audio import Window
-from pipeline.report import StreamEnd, WindowReport
+from pipeline.report import Failure, StreamEnd, WindowReport
 from pipeline.source import Position
 from pipeline.stream import Stages, Stream
 
@@ -40,12 +41,17 @@ class DuplicateStreamError(AudiowardenError):
         self.stream_id = stream_id
 
 
+class CapacityError(AudiowardenError):
+    """One more stream would delay the others' windows."""
+
+
 @dataclass(slots=True)
 class _Live:
     """A stream that can be finished: known from the moment its start is answered."""
 
     account: str
     identity: str
+    demand: float
     finishing: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -59,12 +65,14 @@ class Registry:
         contracts: Mapping[str, StreamContract],
         stages: Stages,
         metrics: Metrics,
+        admission: Admission,
     ) -> None:
         self._queue = queue
         self._outbox = outbox
         self._contracts = contracts
         self._stages = stages
         self._metrics = metrics
+        self._admission = admission
         self._live: dict[str, _Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = asyncio.Event()
@@ -72,11 +80,16 @@ class Registry:
     async def start(self, contract: str, call: StreamCall, *, limit: int) -> None:
         """Take a stream on: durable when this returns; it is pulled a moment later.
 
-        Raises DuplicateStreamError, LimitReachedError (the account has `limit` streams) and LedgerError.
+        Raises DuplicateStreamError, LimitReachedError (the account has `limit` streams), CapacityError and
+        LedgerError.
         """
+        demand = demand_of(call.spec)
+        running = sum(live.demand for live in self._live.values())
+        if not self._admission.admits(running, demand) and not self._is_live(call):
+            raise CapacityError(f"{running:.0f} of {self._admission.capacity:.0f} streams are taken")
         body = json.dumps({"contract": contract, "call": call.document()}, ensure_ascii=False).encode()
         spec = call.spec
-        self._live[spec.stream_id] = _Live(spec.account, call.identity)
+        self._live[spec.stream_id] = _Live(spec.account, call.identity, demand)
         created = False
         try:
             put = await self._queue.put(spec.account, call.identity, body, limit=limit)
@@ -86,6 +99,11 @@ class Registry:
         finally:
             if not created:
                 del self._live[spec.stream_id]
+
+    def _is_live(self, call: StreamCall) -> bool:
+        """Whether the call is for a stream that is there already: a duplicate is told so, capacity or not."""
+        key = (call.spec.account, call.identity)
+        return any((live.account, live.identity) == key for live in self._live.values())
 
     async def finish(self, account: str, stream_id: str) -> bool:
         """End a stream of this account; False when it has no such stream."""
@@ -146,8 +164,8 @@ class Registry:
             return
         stream_id = call.spec.stream_id
         structlog.contextvars.bind_contextvars(request_id=stream_id)
-        live = self._live.setdefault(stream_id, _Live(call.spec.account, call.identity))
-        sink = _Sink(call, lease, self._outbox, self._metrics)
+        live = self._live.setdefault(stream_id, _Live(call.spec.account, call.identity, demand_of(call.spec)))
+        sink = _Sink(call, lease, self._outbox, self._metrics, self._admission)
         try:
             if await lease.renew() is Renewal.STOP:
                 live.finishing.set()
@@ -194,11 +212,14 @@ class Registry:
 class _Sink:
     """A stream's way to the ledger and the outbox (a `ReportSink`); waits for a ledger that is away."""
 
-    def __init__(self, call: StreamCall, lease: Lease, outbox: Outbox, metrics: Metrics) -> None:
+    def __init__(
+        self, call: StreamCall, lease: Lease, outbox: Outbox, metrics: Metrics, admission: Admission
+    ) -> None:
         self._call = call
         self._lease = lease
         self._outbox = outbox
         self._metrics = metrics
+        self._admission = admission
         saved: dict[str, Any] = json.loads(lease.progress) if lease.progress else {}
         self.position = Position(saved.get("origin"), saved.get("next_index", 0))
         self.stream_id = call.spec.stream_id
@@ -206,11 +227,15 @@ class _Sink:
     def analysed(self, window: Window, analysis: Analysis) -> None:
         """Count a window that was moderated."""
         self._metrics.analysed(window, analysis)
+        if demand_of(self._call.spec):
+            self._admission.recognised(analysis.recognised)
 
     async def window(self, report: WindowReport) -> None:
         """Put a window's callback into the outbox."""
         if report.failure is not None:
             self._metrics.not_moderated(report.failure)
+        if report.failure is Failure.OVERLOAD:
+            self._admission.overloaded()
         await self._send(f"{report.index:08d}", self._call.window(report))
         log.info(
             "window_reported",

@@ -83,10 +83,13 @@ class Batcher:
     `transcribe` is called on an event loop; the other members may be used from any thread.
     """
 
-    def __init__(self, recogniser: SpeechRecogniser, *, queue_size: int = 256) -> None:
+    def __init__(
+        self, recogniser: SpeechRecogniser, *, queue_size: int = 256, cost_s: float | None = None
+    ) -> None:
         """Start the recogniser's number of threads.
 
-        `queue_size` bounds the windows that wait for their first reading; ten seconds are 0.64 MB.
+        `queue_size` bounds the windows that wait for their first reading; ten seconds are 0.64 MB. `cost_s`
+        is what a window may be expected to cost until some were read.
         """
         self._recogniser = recogniser
         self._queue_size = queue_size
@@ -99,7 +102,7 @@ class Batcher:
         self._idle = 0
         self._closing = False
         self._second_tries_s = 0.0
-        self._cost_s: float | None = None
+        self._cost_s = cost_s
         self._threads = [
             threading.Thread(target=self._serve, name=f"recogniser-{number}", daemon=True)
             for number in range(recogniser.workers)

@@ -55,6 +55,9 @@ of the encoding that they share."""
 SECOND_BEAM = 3
 CUDA_WORKERS = 2
 """One prepares mel frames while the other holds the GPU."""
+CPU_BATCH = 4
+"""Eight take as long a window, and make each other wait twice as long."""
+GPU_BATCH = 16
 SEED = 20_260_101
 """Readings at a temperature are drawn: a run that is repeated from its start draws the same."""
 
@@ -100,11 +103,12 @@ class WhisperRecogniser:
         device: str = "auto",
         compute_type: str = "auto",
         threads: int = 0,
-        batch_size: int = 8,
+        batch_size: int = 0,
     ) -> None:
         """Load the model of `folder` (blocking, seconds) and try it once.
 
         `simplify` turns Chinese text into simplified script. `threads` 0: every core this process may use.
+        `batch_size` 0: CPU_BATCH or GPU_BATCH.
         Raises WeightsError when the model cannot be loaded or cannot run on the device.
         """
         if device == "auto":
@@ -114,7 +118,7 @@ class WhisperRecogniser:
         self._on_gpu = device == "cuda"
         cores = threads or len(os.sched_getaffinity(0))
         self._workers = CUDA_WORKERS if self._on_gpu else cores
-        self._batch_size = batch_size
+        self._batch_size = batch_size or (GPU_BATCH if self._on_gpu else CPU_BATCH)
         self._simplify = simplify
         prefer_wide_vectors()
         one_thread_for_blas()

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from config.taxonomy import TEXT_RISKS, RiskType, Taxonomy
@@ -14,7 +15,7 @@ from models.interfaces import TextClassifier, Utterance
 from models.results import EMPTY_TRANSCRIPT, ListMatch, Span, TextFinding, Transcript
 from pipeline.audio import Window, to_samples
 from pipeline.report import Finding, RiskLevel, StreamSpec
-from pipeline.speech import SpeechGate
+from pipeline.speech import SpeechGate, is_plain_speech
 from pipeline.verdict import judge
 
 TAIL_CHARACTERS = 80
@@ -54,6 +55,8 @@ class Analysis:
     findings: tuple[Finding, ...]
     list_matches: tuple[ListMatch, ...]
     silent: bool
+    recognised: bool = False
+    """Whether recognition was spent on it."""
 
 
 class Analyser:
@@ -87,15 +90,22 @@ class Analyser:
         """Analyse one window. Raises OverloadedError and RecognitionError of the recogniser."""
         loop = asyncio.get_running_loop()
         samples = to_samples(window.pcm)
-        activity = await loop.run_in_executor(self._executor, self._gate.judge, samples, window.speech_share)
+        before = previous.transcript if previous is not None and previous.index == window.index - 1 else None
+        judge = partial(self._gate.judge, samples, window.speech_share)
+        talking = before is not None and is_plain_speech(before)
+        activity = await loop.run_in_executor(self._executor, partial(judge, talking=talking))
         transcript = EMPTY_TRANSCRIPT
-        if activity.worth and _needs_words(spec.risks):
+        recognised = activity.worth and needs_words(spec.risks)
+        if recognised:
             utterance = Utterance(samples, spec.language)
             transcript = await self._transcriber.transcribe(spec.stream_id, utterance, deadline=deadline)
-        before = previous.transcript if previous is not None and previous.index == window.index - 1 else None
-        return await loop.run_in_executor(
+        if activity.assumed and not is_plain_speech(transcript):
+            activity = await loop.run_in_executor(self._executor, judge)
+            transcript = transcript if activity.worth else EMPTY_TRANSCRIPT
+        analysis = await loop.run_in_executor(
             self._executor, self._weigh, spec, transcript, before, activity.silent
         )
+        return dataclasses.replace(analysis, recognised=recognised)
 
     def _weigh(
         self, spec: StreamSpec, transcript: Transcript, before: Transcript | None, silent: bool
@@ -121,7 +131,8 @@ class Analyser:
         return Analysis(transcript, text, level, judged, tuple(matches), silent)
 
 
-def _needs_words(risks: frozenset[RiskType]) -> bool:
+def needs_words(risks: frozenset[RiskType]) -> bool:
+    """Say whether any of the risks is found by what is said."""
     return bool(risks & TEXT_RISKS) or RiskType.LANGUAGE in risks
 
 

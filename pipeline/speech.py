@@ -10,6 +10,7 @@ import webrtcvad
 
 from config.settings import SpeechSettings
 from models.interfaces import AudioSpanDetector, Samples
+from models.results import Transcript
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
 
 FRAME_SAMPLES = SAMPLE_RATE_HZ // 50
@@ -21,6 +22,14 @@ AUDIBLE_RMS = 0.001
 LEVEL_SAMPLES = SAMPLE_RATE_HZ // 10
 MIN_VOICE_S = 0.2
 """Shorter than any word; the second opinion's spans must last longer altogether."""
+
+TALK_SHARE = 0.4
+"""From this share on a stream that was talking is believed to go on; a talker's pauses leave 0.5 to 0.9."""
+PLAIN_CHARACTERS = 8
+PLAIN_LOG_PROBABILITY = -0.6
+PLAIN_NO_SPEECH = 0.3
+"""What a reading must have to pass for speech by itself. Of our recordings nearly every window of speech has
+it, and none of noise: what is invented there is shorter, or less sure than -1.2."""
 
 
 def speech_share(pcm: Pcm) -> float:
@@ -47,8 +56,8 @@ class Activity:
     """Nothing is heard: no sound, or neither voice nor music in it."""
     worth: bool
     """Somebody speaks or sings (songs have words too), so that recognition may find something."""
-    speech_s: float
-    """Seconds of speech and singing."""
+    assumed: bool = False
+    """Taken for granted because the stream was talking just before; to be asked again if few words come."""
 
 
 class SpeechGate:
@@ -59,16 +68,31 @@ class SpeechGate:
         self._min_share = settings.min_speech_share
         self._second_opinion = second_opinion
 
-    def judge(self, samples: Samples, share: float) -> Activity:
-        """Judge a window by its samples and its `speech_share`; blocking, up to 40 ms for 10 s."""
+    def judge(self, samples: Samples, share: float, *, talking: bool = False) -> Activity:
+        """Judge a window by its samples and its `speech_share`; blocking, up to 40 ms for 10 s.
+
+        `talking` says that plain speech was heard in the window before: then the second opinion, which costs
+        a sixth of recognition, is spared as long as the share is that of talk.
+        """
         if not audible(samples) or share < self._min_share:
-            return Activity(silent=True, worth=False, speech_s=0.0)
+            return Activity(silent=True, worth=False)
         if self._second_opinion is None:
-            return Activity(silent=False, worth=True, speech_s=share * len(samples) / SAMPLE_RATE_HZ)
+            return Activity(silent=False, worth=True)
+        if talking and share >= TALK_SHARE:
+            return Activity(silent=False, worth=True, assumed=True)
         spans = self._second_opinion.detect(samples)
-        voice_s = covered_s((*spans.speech, *spans.singing))
-        worth = voice_s >= MIN_VOICE_S
-        return Activity(silent=not worth and not spans.music, worth=worth, speech_s=voice_s)
+        worth = covered_s((*spans.speech, *spans.singing)) >= MIN_VOICE_S
+        return Activity(silent=not worth and not spans.music, worth=worth)
+
+
+def is_plain_speech(transcript: Transcript) -> bool:
+    """Say whether a text is so sure and so long that nobody needs to be asked whether somebody spoke."""
+    return (
+        len(transcript.text) >= PLAIN_CHARACTERS
+        and not transcript.second_try
+        and transcript.average_log_probability >= PLAIN_LOG_PROBABILITY
+        and transcript.no_speech_probability <= PLAIN_NO_SPEECH
+    )
 
 
 def audible(samples: Samples) -> bool:

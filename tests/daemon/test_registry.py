@@ -15,12 +15,13 @@ import pytest
 
 from config.settings import CallbackSettings, SpeechSettings
 from config.taxonomy import load_taxonomy
+from daemon.admission import Admission
 from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract
 from daemon.ledger.interfaces import LimitReachedError
 from daemon.ledger.sqlite import SqliteLedger
 from daemon.metrics import Metrics
 from daemon.outbox import Outbox
-from daemon.registry import DuplicateStreamError, Registry
+from daemon.registry import CapacityError, DuplicateStreamError, Registry
 from pipeline.analyse import Analyser
 from pipeline.report import StreamSpec
 from pipeline.retry import Backoff, RetryBudget
@@ -29,7 +30,15 @@ from pipeline.speech import SpeechGate
 from pipeline.stream import Stages
 from tests.daemon.contracts.requests import request
 from tests.support.consumer import Consumer
-from tests.support.streams import FakeClips, FakeSource, FakeTranscriber, Step, WordClassifier, spoken_window
+from tests.support.streams import (
+    FakeClips,
+    FakeRecognition,
+    FakeSource,
+    FakeTranscriber,
+    Step,
+    WordClassifier,
+    spoken_window,
+)
 
 pytestmark = pytest.mark.usefixtures("nothing_blocks")
 
@@ -56,7 +65,9 @@ Script = Callable[[StreamSpec, Position], Sequence[Step]]
 
 
 @asynccontextmanager
-async def house(folder: Path, script: Script, *, live: bool = True) -> AsyncIterator[House]:
+async def house(
+    folder: Path, script: Script, *, live: bool = True, cost_s: float | None = None
+) -> AsyncIterator[House]:
     """Everything between a contract and the network, with scripted sources and texts."""
     ledger = await SqliteLedger.open(folder)
     opened: list[Position] = []
@@ -77,7 +88,8 @@ async def house(folder: Path, script: Script, *, live: bool = True) -> AsyncIter
             metrics = Metrics()
             outbox = Outbox(ledger.callbacks, ledger.dead_letters, session, CallbackSettings(), metrics)
             await outbox.start()
-            registry = Registry(ledger.streams, outbox, {CONTRACT.name: CONTRACT}, stages, metrics)
+            admission = Admission(FakeRecognition(cost_s), 0.8)
+            registry = Registry(ledger.streams, outbox, {CONTRACT.name: CONTRACT}, stages, metrics, admission)
             running = asyncio.create_task(registry.run(), name="registry")
             try:
                 yield House(registry, opened)
@@ -97,6 +109,13 @@ def notices(consumer: Consumer) -> list[dict[str, Any]]:
     return [body for body in consumer.taken if body.get("statCode") == 1]
 
 
+async def down_to(registry: Registry, count: int) -> None:
+    """Wait until so many streams are left: the ledger forgets one a moment after its last callback."""
+    async with asyncio.timeout(10):
+        while registry.live_count > count:  # noqa: ASYNC110 - the registry has no event for it
+            await asyncio.sleep(0.01)
+
+
 async def test_a_recording_is_reported_and_ends(tmp_path: Path) -> None:
     script: list[Step] = [spoken_window(0), spoken_window(1)]
     async with Consumer() as consumer, house(tmp_path, lambda *_: script, live=False) as made:
@@ -104,7 +123,7 @@ async def test_a_recording_is_reported_and_ends(tmp_path: Path) -> None:
         await consumer.wait_for(lambda: bool(notices(consumer)), 20)
         assert indices(consumer) == [0, 1]
         assert notices(consumer)[0]["auxInfo"] == {"streamTime": 20}
-        assert made.registry.live_count == 0
+        await down_to(made.registry, 0)
 
 
 async def test_duplicates_and_limits(tmp_path: Path) -> None:
@@ -119,6 +138,22 @@ async def test_duplicates_and_limits(tmp_path: Path) -> None:
             await made.registry.start("audiostream", call(consumer, 4), limit=2)
         assert made.registry.live_count == 2
         assert not await made.registry.finish("acme", call(consumer, 4).spec.stream_id)
+
+
+async def test_a_host_that_is_full_takes_no_more(tmp_path: Path) -> None:
+    """Two workers at 5 s a window read four in ten seconds; 0.8 of that are three streams."""
+    async with Consumer() as consumer, house(tmp_path, lambda *_: [60.0], cost_s=5.0) as made:
+        calls = [call(consumer, number) for number in range(1, 6)]
+        for each in calls[:3]:
+            await made.registry.start("audiostream", each, limit=9)
+        with pytest.raises(CapacityError, match="3 of 3 streams"):
+            await made.registry.start("audiostream", calls[3], limit=9)
+        again = call(consumer, 9, url=calls[0].spec.url)
+        with pytest.raises(DuplicateStreamError):
+            await made.registry.start("audiostream", again, limit=9)
+        assert await made.registry.finish("acme", calls[0].spec.stream_id)
+        await down_to(made.registry, 2)
+        await made.registry.start("audiostream", calls[3], limit=9)
 
 
 async def test_finish_frees_the_identity_at_once(tmp_path: Path) -> None:

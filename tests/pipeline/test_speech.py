@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from config.settings import SpeechSettings
 from models.interfaces import Samples
-from models.results import AudioSpans
+from models.results import AudioSpans, Transcript
 from pipeline.audio import Pcm, to_samples
-from pipeline.speech import Activity, SpeechGate, covered_s, speech_share
+from pipeline.speech import Activity, SpeechGate, covered_s, is_plain_speech, speech_share
 from tests.support.speech import fit, noise, silence, speech_pcm, tone
 
 SENTENCE = "Good evening everybody, and welcome to my stream. Tonight we play a new game together."
@@ -42,7 +45,6 @@ def test_speech_is_worth_it(speech: Pcm) -> None:
     assert 0.3 < speech_share(speech) < 0.8
     activity = judge(speech)
     assert (activity.silent, activity.worth) == (False, True)
-    assert 3 < activity.speech_s < 8
 
 
 def test_soft_speech_is_still_speech(speech: Pcm) -> None:
@@ -56,7 +58,7 @@ def test_soft_speech_is_still_speech(speech: Pcm) -> None:
 )
 def test_silence_and_noise_are_not(pcm: Pcm) -> None:
     opinion = FixedSpans(NOTHING)
-    assert judge(pcm, opinion) == Activity(silent=True, worth=False, speech_s=0.0)
+    assert judge(pcm, opinion) == Activity(silent=True, worth=False)
     assert opinion.asked == 0, "the cheap questions come first"
 
 
@@ -74,17 +76,44 @@ def test_the_share_does_not_depend_on_what_was_heard_before(speech: Pcm) -> None
 def test_the_second_opinion_sorts_out_music() -> None:
     music = tone(10)
     assert judge(music).worth, "webrtcvad alone is fooled"
-    assert judge(music, FixedSpans(AudioSpans((), (), ((0.0, 10.0),)))) == Activity(False, False, 0.0)
-    assert judge(music, FixedSpans(NOTHING)) == Activity(True, False, 0.0)
+    assert judge(music, FixedSpans(AudioSpans((), (), ((0.0, 10.0),)))) == Activity(False, False)
+    assert judge(music, FixedSpans(NOTHING)) == Activity(True, False)
 
 
 def test_singing_has_words_too(speech: Pcm) -> None:
     sung = AudioSpans(((0.0, 1.0),), ((0.5, 4.0),), ((0.0, 10.0),))
-    assert judge(speech, FixedSpans(sung)) == Activity(False, True, 4.0)
+    assert judge(speech, FixedSpans(sung)) == Activity(False, True)
 
 
 def test_a_click_is_no_word(speech: Pcm) -> None:
     assert not judge(speech, FixedSpans(AudioSpans(((1.0, 1.1),), (), ()))).worth
+
+
+def test_a_stream_that_talks_is_believed_to_go_on(speech: Pcm) -> None:
+    opinion = FixedSpans(NOTHING)
+    gate = SpeechGate(SpeechSettings(), opinion)
+    samples = to_samples(speech)
+    assert gate.judge(samples, 0.5, talking=True) == Activity(silent=False, worth=True, assumed=True)
+    assert opinion.asked == 0
+    assert not gate.judge(samples, 0.3, talking=True).worth, "little speech: it may have stopped"
+    assert gate.judge(to_samples(silence(10)), 0.5, talking=True).silent
+    assert opinion.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "plain"),
+    [
+        ({}, True),
+        ({"text": "Oh yes"}, False),
+        ({"average_log_probability": -0.7}, False),
+        ({"no_speech_probability": 0.4}, False),
+        ({"second_try": True}, False),
+        ({"text": ""}, False),
+    ],
+)
+def test_plain_speech_is_long_and_sure(changes: dict[str, Any], plain: bool) -> None:
+    transcript = Transcript("good evening everybody", "en", 0.9, -0.3, 0.05)
+    assert is_plain_speech(replace(transcript, **changes)) is plain
 
 
 def test_the_least_share_is_a_setting(speech: Pcm) -> None:

@@ -108,6 +108,14 @@ class FakeTranscriber:
         return Transcript(text, self._language, 0.99, -0.2, 0.01) if text else EMPTY_TRANSCRIPT
 
 
+class FakeRecognition:
+    """Two workers; a window costs what it is told."""
+
+    def __init__(self, cost_s: float | None) -> None:
+        self.cost_s = cost_s
+        self.workers = 2
+
+
 class WordClassifier:
     """Finds one phrase, as an insult of a given probability."""
 

@@ -35,6 +35,10 @@ NOT_CONFIGURED = {
     "zh": "本服务尚不支持 {stream_type}，请用 NORMAL 和 url 拉流",
     "en": "{stream_type} is not supported by this server; use NORMAL with a url",
 }
+AT_CAPACITY = {
+    "zh": "并发路数超限：本机处理能力已满，请稍后重试",
+    "en": "QPS or stream quota exceeded: this server is at capacity, try again later",
+}
 DUPLICATE = {"zh": "重复推流", "en": "The stream is already being moderated"}
 
 _FAULTS = {

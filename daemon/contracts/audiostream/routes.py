@@ -21,7 +21,7 @@ from daemon.contracts.audiostream.schema import FinishRequest
 from daemon.contracts.body import READ_TIMEOUT_S, BodyError, read_json_object
 from daemon.ledger.interfaces import LedgerError, LimitReachedError
 from daemon.metrics import Metrics
-from daemon.registry import DuplicateStreamError, Registry
+from daemon.registry import CapacityError, DuplicateStreamError, Registry
 from pipeline.network.addresses import AddressPolicy
 from pipeline.network.urls import AddressError
 
@@ -120,6 +120,9 @@ class AudioStreamRoutes:
         except DuplicateStreamError as error:
             detail = {"errorCode": DUPLICATE_STREAM, "dupRequestId": error.stream_id}
             raise RefusedError(Code.BAD_PARAMETER, replies.DUPLICATE[language], detail) from None
+        except CapacityError as error:
+            log.warning("stream_refused", account=account.name, reason=str(error))
+            raise RefusedError(Code.QUOTA, replies.AT_CAPACITY[language]) from None
         except LimitReachedError:
             raise RefusedError(Code.QUOTA, replies.MESSAGES[Code.QUOTA][language]) from None
         log.info("stream_accepted", request_id=request_id, account=account.name)

@@ -1,0 +1,88 @@
+"""The analyser: when the second opinion is asked, before recognition and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from config.settings import SpeechSettings
+from config.taxonomy import load_taxonomy
+from models.interfaces import Samples
+from models.results import AudioSpans
+from pipeline.analyse import Analyser, Analysis, Previous
+from pipeline.speech import SpeechGate
+from tests.support.streams import FakeTranscriber, spec, spoken_window
+
+SPEECH = AudioSpans(((0.0, 9.0),), (), ())
+MUSIC = AudioSpans((), (), ((0.0, 10.0),))
+TALK = "good evening everybody and welcome"
+
+
+class Opinions:
+    """A second opinion that answers from a list, and counts."""
+
+    def __init__(self, *spans: AudioSpans) -> None:
+        self._spans = list(spans)
+
+    def detect(self, _: Samples) -> AudioSpans:
+        return self._spans.pop(0)
+
+    @property
+    def left(self) -> int:
+        return len(self._spans)
+
+
+@pytest.fixture(name="threads")
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+async def analyse(
+    opinions: Opinions, texts: list[str], threads: ThreadPoolExecutor, indices: list[int] | None = None
+) -> list[Analysis]:
+    """Analyse windows of one stream, one after the other."""
+    gate = SpeechGate(SpeechSettings(), opinions)
+    transcriber = FakeTranscriber(*texts)
+    analyser = Analyser(transcriber, gate, [], [], load_taxonomy(), lambda _: None, threads)
+    previous = None
+    done = []
+    for index in indices or range(len(texts)):
+        window = spoken_window(index)
+        done.append(await analyser.analyse(spec(), window, previous, deadline=None))
+        previous = Previous(index, done[-1].transcript)
+    return done
+
+
+async def test_talk_that_goes_on_is_asked_about_once(threads: ThreadPoolExecutor) -> None:
+    opinions = Opinions(SPEECH)
+    done = await analyse(opinions, [TALK, TALK, TALK], threads)
+    assert [each.text for each in done] == [TALK] * 3
+    assert all(each.recognised and not each.silent for each in done)
+
+
+async def test_few_words_after_talk_are_asked_about(threads: ThreadPoolExecutor) -> None:
+    opinions = Opinions(SPEECH, MUSIC, SPEECH)
+    talk, music, talk_again = await analyse(opinions, [TALK, "oh", TALK], threads)
+    assert (talk.text, music.text, music.silent) == (TALK, "", False)
+    assert music.recognised, "it was spent, though nothing came of it"
+    assert (talk_again.text, opinions.left) == (TALK, 0)
+
+
+async def test_few_words_that_somebody_did_say_are_kept(threads: ThreadPoolExecutor) -> None:
+    opinions = Opinions(SPEECH, SPEECH)
+    _, short = await analyse(opinions, [TALK, "oh no"], threads)
+    assert (short.text, opinions.left) == ("oh no", 0)
+
+
+async def test_a_gap_is_no_talk_before(threads: ThreadPoolExecutor) -> None:
+    opinions = Opinions(SPEECH, SPEECH)
+    await analyse(opinions, [TALK, TALK], threads, indices=[0, 2])
+    assert opinions.left == 0
+
+
+async def test_music_is_not_recognised(threads: ThreadPoolExecutor) -> None:
+    [music] = await analyse(Opinions(MUSIC), [TALK], threads)
+    assert (music.text, music.recognised) == ("", False)
