@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -53,6 +54,8 @@ class _Live:
     identity: str
     demand: float
     finishing: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: bool = False
+    """Nobody may stop it any more: from here on its identity can be another stream's."""
 
 
 class Registry:
@@ -108,9 +111,15 @@ class Registry:
     async def finish(self, account: str, stream_id: str) -> bool:
         """End a stream of this account; False when it has no such stream."""
         live = self._live.get(stream_id)
-        if live is None or live.account != account or live.finishing.is_set():
+        if live is None or live.account != account or live.closed:
             return False
-        await self._queue.stop(account, live.identity)
+        # Before the wait: a second request would else stop whoever takes the identity in between.
+        live.closed = True
+        try:
+            await self._queue.stop(account, live.identity)
+        except BaseException:
+            live.closed = False
+            raise
         live.finishing.set()
         return True
 
@@ -127,19 +136,29 @@ class Registry:
     async def run(self) -> None:
         """Take streams from the ledger and moderate them until cancelled; while draining, take none."""
         while True:
+            if self.draining:
+                # What is put down is due again at once: taking it would give it back for ever.
+                await asyncio.sleep(TAKE_WAIT_S)
+                continue
             try:
-                leases = await self._queue.take(TAKE_AT_ONCE, TAKE_WAIT_S)
+                leases = await self._take()
             except LedgerError as error:
                 log.error("ledger_unavailable", reason=str(error))  # noqa: TRY400 - an expected error has no traceback
                 await asyncio.sleep(LEDGER_RETRY_S)
                 continue
             for lease in leases:
-                if self.draining:
-                    await lease.release()
-                    continue
                 task = asyncio.create_task(self._moderate(lease), name=f"stream {lease.key}")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+
+    async def _take(self) -> list[Lease]:
+        """Wait for streams that are due; a drain that began meanwhile gives them back."""
+        leases = await self._queue.take(TAKE_AT_ONCE, TAKE_WAIT_S)
+        if not self.draining:
+            return leases
+        for lease in leases:
+            await lease.release()
+        return []
 
     async def drain(self, timeout_s: float) -> None:
         """Stop pulling, moderate the windows in progress, leave the streams in the ledger to be resumed."""
@@ -158,9 +177,15 @@ class Registry:
         try:
             document = json.loads(lease.body)
             call = self._contracts[document["contract"]].restore(document["call"])
-        except (ValueError, KeyError):
-            # Written by another version: kept for the operator, and for that version to resume.
-            log.exception("stored_stream_not_understood", account=lease.group, identity=lease.key)
+        except (ValueError, KeyError, TypeError) as error:
+            # Written by another version: kept for the operator, and for that version to resume. The error's
+            # text would hold what was stored, addresses with their keys among it.
+            log.error(  # noqa: TRY400 - see above
+                "stored_stream_not_understood",
+                account=lease.group,
+                identity=lease.key,
+                error=type(error).__name__,
+            )
             return
         stream_id = call.spec.stream_id
         structlog.contextvars.bind_contextvars(request_id=stream_id)
@@ -168,23 +193,28 @@ class Registry:
         sink = _Sink(call, lease, self._outbox, self._metrics, self._admission)
         try:
             if await lease.renew() is Renewal.STOP:
+                live.closed = True
                 live.finishing.set()
             end = await self._run(call, sink, live)
             if self._draining.is_set() and not live.finishing.is_set():
-                await lease.release()
+                # Without a ledger the lease lapses with the process all the same.
+                with contextlib.suppress(LedgerError):
+                    await lease.release()
                 return
             await self._close(lease, sink, end)
         except Exception:
             log.exception("stream_crashed", attempt=lease.attempt + 1)
             self._metrics.stream_crashes.inc()
             if lease.attempt + 1 < MAX_CRASHES and not live.finishing.is_set():
-                await lease.release(FAILED_STREAM_RETRY_S, failed=True)
+                await _patiently(lambda: lease.release(FAILED_STREAM_RETRY_S, failed=True))
             else:
                 await self._close(lease, sink, StreamEnd(None, 0.0, "internal error"))
 
     async def _close(self, lease: Lease, sink: _Sink, end: StreamEnd) -> None:
         """Tell the platform that the stream has ended, then forget it."""
         await sink.ended(end)
+        if (live := self._live.get(sink.stream_id)) is not None:
+            live.closed = True
         await _patiently(lease.done)
         self._live.pop(sink.stream_id, None)
         fault = int(end.fault) if end.fault is not None else None

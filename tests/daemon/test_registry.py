@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from config.settings import CallbackSettings, SpeechSettings
 from config.taxonomy import load_taxonomy
@@ -29,6 +30,7 @@ from pipeline.source import Position, SourceError, SourceFault
 from pipeline.speech import SpeechGate
 from pipeline.stream import Stages
 from tests.daemon.contracts.requests import request
+from tests.daemon.full_disk import full_disk
 from tests.support.consumer import Consumer
 from tests.support.streams import (
     FakeClips,
@@ -105,6 +107,12 @@ def indices(consumer: Consumer) -> list[int]:
     return [int(body["requestId"].rpartition("_")[2]) for body in consumer.taken if body.get("statCode") == 0]
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - a source that is opened has no event
+            await asyncio.sleep(0.01)
+
+
 def notices(consumer: Consumer) -> list[dict[str, Any]]:
     return [body for body in consumer.taken if body.get("statCode") == 1]
 
@@ -172,6 +180,26 @@ async def test_finish_frees_the_identity_at_once(tmp_path: Path) -> None:
         assert notices(consumer)[0]["requestId"] == f"{first.spec.stream_id}_1"
 
 
+async def test_a_second_finish_does_not_end_the_stream_that_took_the_identity(tmp_path: Path) -> None:
+    async with Consumer() as consumer, house(tmp_path, lambda *_: [60.0]) as made:
+        first, second = (
+            call(consumer, 1, url="rtmp://live.test/x"),
+            call(consumer, 2, url="rtmp://live.test/x"),
+        )
+        await made.registry.start("audiostream", first, limit=0)
+        finished, _, again = await asyncio.gather(
+            made.registry.finish("acme", first.spec.stream_id),
+            made.registry.start("audiostream", second, limit=0),
+            made.registry.finish("acme", first.spec.stream_id),
+        )
+        assert (finished, again) == (True, False)
+        await consumer.wait_for(lambda: bool(notices(consumer)), 20)
+        with pytest.raises(DuplicateStreamError) as caught:
+            await made.registry.start("audiostream", call(consumer, 3, url=first.spec.url), limit=0)
+        assert caught.value.stream_id == second.spec.stream_id, "it is still there"
+        assert [notice["requestId"][:32] for notice in notices(consumer)] == [first.spec.stream_id]
+
+
 async def test_a_stream_that_was_finished_before_it_was_pulled_says_so(tmp_path: Path) -> None:
     async with Consumer() as consumer, house(tmp_path, lambda *_: [60.0]) as made:
         stream = call(consumer)
@@ -195,6 +223,31 @@ async def test_a_drained_stream_is_resumed_where_it_stopped(tmp_path: Path) -> N
             assert made.opened == [Position(500.0, 1)]
             assert await made.registry.finish("acme", call(consumer).spec.stream_id)
             await consumer.wait_for(lambda: bool(notices(consumer)), 20)
+
+
+async def test_a_drain_comes_to_rest(tmp_path: Path) -> None:
+    wal = tmp_path / "ledger.sqlite3-wal"
+    async with Consumer() as consumer, house(tmp_path, lambda *_: [60.0]) as made:
+        await made.registry.start("audiostream", call(consumer), limit=0)
+        await until(lambda: bool(made.opened))
+        await made.registry.drain(10)
+        await asyncio.sleep(0.1)
+        written_at = wal.stat().st_mtime_ns
+        await asyncio.sleep(0.2)
+        assert wal.stat().st_mtime_ns == written_at, "what was put down is not taken and put down again"
+
+
+async def test_a_drain_on_a_full_disk_is_no_crash(tmp_path: Path) -> None:
+    async with Consumer() as consumer:
+        async with house(tmp_path, lambda *_: [60.0]) as made:
+            await made.registry.start("audiostream", call(consumer), limit=0)
+            await until(lambda: bool(made.opened))
+            with capture_logs() as logs, full_disk(1000):
+                await made.registry.drain(10)
+            assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == []
+        async with house(tmp_path, lambda *_: [60.0]) as made:
+            await until(lambda: bool(made.opened))
+        assert notices(consumer) == []
 
 
 async def test_a_stream_that_cannot_be_pulled_ends_with_its_fault(tmp_path: Path) -> None:
@@ -222,12 +275,22 @@ async def test_a_fault_of_ours_stops_one_stream_and_no_other(tmp_path: Path) -> 
 
 async def test_a_stored_stream_that_is_not_understood_is_left_alone(tmp_path: Path) -> None:
     ledger = await SqliteLedger.open(tmp_path)
-    await ledger.streams.put("acme", "url-x", json.dumps({"contract": "of the future", "call": {}}).encode())
+    future = {"contract": "of the future", "call": {}}
+    changed = {
+        "contract": "audiostream",
+        "call": {"request_id": "r", "account": "acme", "body": {"data": {"url": "rtmp://x/s3cret"}}},
+    }
+    for key, document in {"url-x": future, "url-y": changed, "url-z": []}.items():
+        await ledger.streams.put("acme", key, json.dumps(document).encode())
     await ledger.close()
     script: list[Step] = [spoken_window(0)]
-    async with Consumer() as consumer, house(tmp_path, lambda *_: script, live=False) as made:
-        await made.registry.start("audiostream", call(consumer), limit=0)
-        await consumer.wait_for(lambda: bool(notices(consumer)), 20)
+    with capture_logs() as logs:
+        async with Consumer() as consumer, house(tmp_path, lambda *_: script, live=False) as made:
+            await made.registry.start("audiostream", call(consumer), limit=0)
+            await consumer.wait_for(lambda: bool(notices(consumer)), 20)
+    told = [entry for entry in logs if entry["event"] == "stored_stream_not_understood"]
+    assert len(told) == 3
+    assert not any("exc_info" in entry for entry in told), "the error's text holds what was stored"
     ledger = await SqliteLedger.open(tmp_path)
-    assert await ledger.streams.count() == 1
+    assert await ledger.streams.count() == 3
     await ledger.close()

@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import itertools
 import os
-import resource
 import sqlite3
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from daemon.ledger import schema
 from daemon.ledger.interfaces import LedgerError
 from daemon.ledger.sqlite import FILE_NAME, SqliteLedger
 from daemon.ledger.sqlite_queue import SqliteQueue
+from tests.daemon.full_disk import full_disk
 
 
 class Clock:
@@ -40,17 +40,6 @@ async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
     opened = await SqliteLedger.open(tmp_path)
     yield opened
     await opened.close()
-
-
-@contextlib.contextmanager
-def full_disk(limit_bytes: int) -> Iterator[None]:
-    """Let no file of this process grow beyond `limit_bytes`, as a full disk would."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def drain(queue: SqliteQueue) -> list[str]:
