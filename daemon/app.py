@@ -47,6 +47,8 @@ log = structlog.get_logger()
 EXPIRE_EVERY_S = 600.0
 HTTP_SHUTDOWN_S = 2.0
 INGEST_MODULE = "daemon.ingest"
+IDLE_S = 75.0
+"""How long a connection may take to send a request's head; what is idle for longer is closed."""
 
 
 class ServeError(AudiowardenError):
@@ -80,7 +82,13 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
             await parts.ingest.wait_ready()
         tasks.start("clip expiry", _expire(parts.store))
         tasks.start("word lists", parts.lists.watch())
-        runner = web.AppRunner(_routes(settings, parts), access_log=None, shutdown_timeout=HTTP_SHUTDOWN_S)
+        runner = web.AppRunner(
+            _routes(settings, parts),
+            access_log=None,
+            shutdown_timeout=HTTP_SHUTDOWN_S,
+            keepalive_timeout=IDLE_S,
+            auto_decompress=False,
+        )
         await runner.setup()
         house.push_async_callback(runner.cleanup)
         house.push_async_callback(parts.registry.drain, settings.server.drain_s)
@@ -196,6 +204,8 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=1024)
+    except UnicodeError:
+        raise ServeError(f"cannot listen on {host!r}: it is no host name") from None
     except OSError as error:
         raise ServeError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
 

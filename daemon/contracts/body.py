@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NoReturn
 
 from aiohttp import web
@@ -25,6 +26,10 @@ class BodyError(AudiowardenError):
 
 async def read_json_object(request: web.Request) -> dict[str, Any]:
     """Return the body as a JSON object. Raises BodyError."""
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        # A megabyte can unpack to a gigabyte; the server is told to leave bodies as they are.
+        raise BodyError("the body is compressed; send it without Content-Encoding")
     try:
         raw = await request.content.read(MAX_BODY_BYTES + 1) if request.body_exists else b""
         while 0 < len(raw) <= MAX_BODY_BYTES:
@@ -32,7 +37,7 @@ async def read_json_object(request: web.Request) -> dict[str, Any]:
             if not more:
                 break
             raw += more
-    except ValueError:
+    except (ValueError, web.RequestPayloadError):
         raise BodyError("the body could not be read") from None
     if len(raw) > MAX_BODY_BYTES:
         raise BodyError(f"the body is larger than {MAX_BODY_BYTES} bytes", too_large=True)
@@ -42,10 +47,10 @@ async def read_json_object(request: web.Request) -> dict[str, Any]:
 
 
 def parse_json_object(raw: bytes) -> dict[str, Any]:
-    """Parse strict JSON (no NaN, no deep nesting, UTF-8) that is an object. Raises BodyError."""
+    """Parse strict JSON (no NaN, no infinity, no deep nesting, UTF-8) that is an object. Raises BodyError."""
     try:
         text = raw.decode("utf-8-sig")
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError:
         raise BodyError("the body is not UTF-8") from None
@@ -68,6 +73,14 @@ def parse_json_object(raw: bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    """Read a number; one that overflows would be written back as `Infinity`, which is no JSON."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:32]} is too large a number")
+    return number
 
 
 def _deeper_than(value: Any, limit: int) -> bool:

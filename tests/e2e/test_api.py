@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import json
 from typing import Any
@@ -110,6 +111,7 @@ async def raw(platform: Platform, path: str, body: bytes, **options: Any) -> tup
         (b"\xff\xfe{}", "not UTF-8"),
         (b'{"a": NaN}', "NaN is not a JSON number"),
         (b'{"a": -Infinity}', "-Infinity is not a JSON number"),
+        (b'{"a": -1e999}', "-1e999 is too large a number"),
         (b'{"a": "\\ud800"}', "lone surrogate"),
         (b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested too deeply"),
         (b'{"a":' * 100 + b"1" + b"}" * 100, "nested too deeply"),
@@ -118,7 +120,7 @@ async def raw(platform: Platform, path: str, body: bytes, **options: Any) -> tup
         (b"{}", "accessKey"),
         (b'{"accessKey": 1}', "accessKey"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 @pytest.mark.parametrize("path", ["/audiostream/v4", "/finish_audiostream/v4"])
 async def test_bad_bodies_get_a_clear_answer(platform: Platform, path: str, body: bytes, said: str) -> None:
@@ -133,6 +135,14 @@ async def test_a_body_is_json_whatever_its_content_type_says(platform: Platform)
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     status, answer = await raw(platform, "/finish_audiostream/v4", body, headers=headers)
     assert (status, answer["message"]) == (200, "该路流不存在")
+
+
+async def test_a_compressed_body_is_refused_unopened(platform: Platform) -> None:
+    for body in (gzip.compress(b"{}"), b"not compressed at all"):
+        headers = {"Content-Encoding": "gzip"}
+        status, answer = await raw(platform, "/audiostream/v4", body, headers=headers)
+        assert (status, answer["code"]) == (200, 1902)
+        assert "without Content-Encoding" in answer["message"]
 
 
 async def test_wrong_methods_and_paths_are_json_too(platform: Platform) -> None:
@@ -179,13 +189,29 @@ async def test_health_and_metrics(platform: Platform) -> None:
     assert b'audiowarden_requests_total{code="1100",endpoint="start"}' in text
 
 
+async def send(daemon: DaemonProcess, request: bytes) -> bytes:
+    """Send bytes as they are and return the first line of the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(daemon.url.rpartition(":")[2]))
+    writer.write(request)
+    line = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    return line.rstrip()
+
+
 async def test_nothing_secret_is_logged(
     platform: Platform, daemon: DaemonProcess, consumer: Consumer
 ) -> None:
     answer = await platform.start(nowhere("stream-key-4711") + "?auth=s3cret")
     await platform.finish(answer["requestId"])
+    for malformed in (
+        b"GET /clips/a?signature=s3cret HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: s3cret\0\r\n\r\n",
+    ):
+        assert await send(daemon, malformed) == b"HTTP/1.0 400 Bad Request"
     log = daemon.log_path.read_text(encoding="utf-8")
     assert answer["requestId"] in log
+    assert "Traceback" not in log
     for secret in (ACCESS_KEY, "stream-key-4711", "s3cret"):
         assert secret not in log
     assert consumer.url not in log

@@ -91,6 +91,7 @@ def test_check_runs_from_any_folder_with_the_environment_alone(tmp_path: Path) -
         ("[server]\nprt = 1\n", "server.prt: unknown key, did you mean port?"),
         ("[recogniser]\nmodel = '/no/such/folder'\n[server]\nport = 0\n", "/no/such/folder"),
         ("[server]\nhost = '203.0.113.1'\n", "cannot listen on 203.0.113.1 port 8080"),
+        ("[server]\nhost = '..'\n", "it is no host name"),
         ("data_dir = '/proc/nothing'\n[server]\nport = 0\n", "/proc/nothing"),
     ],
 )
