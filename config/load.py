@@ -9,15 +9,17 @@ import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from config.errors import ConfigError
-from config.settings import SECRET_NAME, Settings
+from config.settings import SECRET_NAME, Section, Settings
 
 ENV_PREFIX = "AUDIOWARDEN__"
+
+SectionT = TypeVar("SectionT", bound=Section)
 
 
 class _Environment(BaseSettings):
@@ -42,7 +44,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
             return tomllib.load(file)
     except OSError as error:
         raise ConfigError(f"cannot read configuration {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise ConfigError(f"{path} is not valid TOML: nested too deeply") from None
+    except ValueError as error:  # not TOML, not UTF-8, a number of thousands of digits
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
 
 
@@ -64,6 +68,8 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
                 raise ConfigError(f"environment variable {key}: {_unknown(section, known)}")
     try:
         return dict(source())
+    except RecursionError:
+        raise ConfigError("environment: a value is nested too deeply") from None
     except ValueError as error:
         raise ConfigError(f"environment: {error}") from None
 
@@ -79,14 +85,24 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 def _anchor(settings: Settings, path: Path | None) -> Settings:
     """Make relative folders relative to the configuration file, so that the start folder does not matter."""
     base = path.resolve().parent if path is not None else Path.cwd()
-    accounts = tuple(
-        account
-        if account.lists_dir is None
-        else account.model_copy(update={"lists_dir": base / account.lists_dir})
-        for account in settings.accounts
-    )
-    return settings.model_copy(
-        update={"data_dir": base / settings.data_dir.expanduser(), "accounts": accounts}
+
+    def anchored(folder: Path | None) -> Path | None:
+        if "\0" in str(folder):
+            raise ConfigError(f"{str(folder)!r} is no path: it holds a NUL character")
+        try:
+            return None if folder is None else base / folder.expanduser()
+        except RuntimeError as error:  # `~name` of somebody unknown
+            raise ConfigError(f"{folder}: {error}") from None
+
+    def moved(section: SectionT, key: str) -> SectionT:
+        return section.model_copy(update={key: anchored(getattr(section, key))})
+
+    return moved(settings, "data_dir").model_copy(
+        update={
+            "accounts": tuple(moved(account, "lists_dir") for account in settings.accounts),
+            "network": moved(settings.network, "ca_file"),
+            "recogniser": moved(settings.recogniser, "cache_dir"),
+        }
     )
 
 
@@ -100,13 +116,18 @@ def _explain(place: str, error: ValidationError) -> list[str]:
         if fault["type"] == "extra_forbidden":
             lines.append(f"{place}: {key}: {_unknown(str(path[-1]), _fields_at(path[:-1]))}")
             continue
-        shown = (
-            ""
-            if SECRET_NAME.search(key) or isinstance(fault["input"], dict | list)
-            else f" (got {fault['input']!r})"
-        )
+        shown = f" (got {fault['input']!r})" if _may_be_shown(path, fault["input"]) else ""
         lines.append(f"{place}: {key}: {fault['msg'].removeprefix('Value error, ')}{shown}")
     return lines
+
+
+def _may_be_shown(path: list[int | str], value: object) -> bool:
+    """Whether a wrong value is no secret, neither by its name nor by what it holds."""
+    if isinstance(value, dict | list | tuple) or any(SECRET_NAME.search(str(part)) for part in path):
+        return False
+    if path[:1] == ["accounts"] and len(path) < 3:
+        return False  # an account that is no table may be its key
+    return not (isinstance(value, str) and "@" in value)  # an address with a password
 
 
 def _unknown(name: str, known: set[str]) -> str:

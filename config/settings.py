@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from config.taxonomy import RiskType
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+"""Up to a day: beyond, timers and media libraries overflow."""
 
 
 class Section(BaseModel):

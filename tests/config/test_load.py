@@ -59,8 +59,27 @@ def test_environment_wins_over_the_file(tmp_path: Path) -> None:
 
 
 def test_folders_are_relative_to_the_file(tmp_path: Path) -> None:
-    settings = load_settings(write(tmp_path, "data_dir = 'state'"), {})
+    text = """
+data_dir = 'state'
+[network]
+ca_file = 'ca.pem'
+[recogniser]
+cache_dir = 'cache'
+[[accounts]]
+name = 'a'
+access_key = 'k'
+lists_dir = 'lists'
+"""
+    settings = load_settings(write(tmp_path, text), {})
     assert settings.data_dir == tmp_path / "state"
+    assert settings.network.ca_file == tmp_path / "ca.pem"
+    assert settings.recogniser.cache_dir == tmp_path / "cache"
+    assert settings.accounts[0].lists_dir == tmp_path / "lists"
+
+
+def test_folders_may_be_in_the_home_folder(tmp_path: Path) -> None:
+    text = "[[accounts]]\nname = 'a'\naccess_key = 'k'\nlists_dir = '~/lists'\n"
+    assert load_settings(write(tmp_path, text), {}).accounts[0].lists_dir == Path.home() / "lists"
 
 
 def test_settings_are_frozen_and_mask_secrets(tmp_path: Path) -> None:
@@ -91,6 +110,9 @@ def test_settings_are_frozen_and_mask_secrets(tmp_path: Path) -> None:
         ),
         ("[policies.live]\nADD={review=0.1,reject=0.2}\n", "live.ADD is not a risk type"),
         ("server = {", "is not valid TOML"),
+        ("a = " + "[" * 5000, "nested too deeply"),
+        ("[server]\nport = 1" + "0" * 5000, "is not valid TOML"),
+        ("[callbacks]\ntimeout_s = inf", "callbacks.timeout_s: Input should be less than or equal to 86400"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, said: str) -> None:
@@ -101,8 +123,17 @@ def test_mistakes_are_named(tmp_path: Path, text: str, said: str) -> None:
     assert str(path) in str(caught.value)
 
 
-def test_secrets_do_not_appear_in_errors(tmp_path: Path) -> None:
-    path = write(tmp_path, "[[accounts]]\nname='a'\naccess_key=12345678\n")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[accounts]]\nname='a'\naccess_key=12345678\n",
+        "accounts = '12345678'",
+        "accounts = ['12345678']",
+        "[clips]\npublic_base_url = 'ftp://user:12345678@clips.test'",
+    ],
+)
+def test_secrets_do_not_appear_in_errors(text: str, tmp_path: Path) -> None:
+    path = write(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
         load_settings(path, {})
     assert "12345678" not in str(caught.value)
@@ -124,6 +155,9 @@ def test_two_accounts_need_two_names_and_keys(tmp_path: Path) -> None:
         ({"AUDIOWARDEN__SERVR__PORT": "1"}, "AUDIOWARDEN__SERVR__PORT: unknown key, did you mean server?"),
         ({"AUDIOWARDEN__SERVER__PRT": "1"}, "server.prt: unknown key, did you mean port?"),
         ({"AUDIOWARDEN__ACCOUNTS": "{"}, "accounts"),
+        ({"AUDIOWARDEN__ACCOUNTS": "[" * 100_000}, "nested too deeply"),
+        ({"AUDIOWARDEN__DATA_DIR": "~nobody-of-that-name/x"}, "~nobody-of-that-name"),
+        ({"AUDIOWARDEN__DATA_DIR": "a\0b"}, "NUL"),
     ],
 )
 def test_mistakes_in_the_environment_are_named(environ: dict[str, str], said: str) -> None:
