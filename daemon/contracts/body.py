@@ -13,6 +13,8 @@ from config.errors import AudiowardenError
 MAX_BODY_BYTES = 1024 * 1024
 MAX_DEPTH = 64
 """Deeper nesting is no request of any contract; Python's own reader gives up at about 1,000 levels."""
+MAX_BRACKETS = 50_000
+"""Lists and objects of one body: a megabyte of nothing else would hold the event loop for half a second."""
 READ_TIMEOUT_S = 10.0
 
 
@@ -48,6 +50,8 @@ async def read_json_object(request: web.Request) -> dict[str, Any]:
 
 def parse_json_object(raw: bytes) -> dict[str, Any]:
     """Parse strict JSON (no NaN, no infinity, no deep nesting, UTF-8) that is an object. Raises BodyError."""
+    if raw.count(b"[") + raw.count(b"{") > MAX_BRACKETS:
+        raise BodyError(f"the body holds more than {MAX_BRACKETS} lists and objects")
     try:
         text = raw.decode("utf-8-sig")
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)

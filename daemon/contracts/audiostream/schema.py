@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from daemon.contracts.audiostream import names
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+UserIds = Annotated[list[int | str], Field(fail_fast=True)]
+"""Only the first fault is told: a megabyte of them would take a second to describe."""
 Flag = Literal[0, 1]
 
 
@@ -46,8 +55,8 @@ class AgoraParam(Part):
     isMixingEnabled: bool = True
     channelProfile: Flag = 0
     subscribeMode: str | int | None = None
-    trustedUserIdList: list[int | str] | None = None
-    untrustedUserIdList: list[int | str] | None = None
+    trustedUserIdList: UserIds | None = None
+    untrustedUserIdList: UserIds | None = None
 
 
 class TrtcParam(Part):
