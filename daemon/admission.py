@@ -12,6 +12,9 @@ from pipeline.report import StreamSpec
 
 SHARE_WEIGHT = 0.01
 """Weight of the newest window in the share of windows that are recognised: about the last hundred count."""
+UNHEARD = 0.1
+"""What a stream counts that brings no windows now: a platform that comes back registers all it has, dead ones
+too, and nobody knows yet which of them will talk."""
 OVERLOAD_S = 30.0
 """After a window was given up for lack of time, no stream is taken on for so long: three windows of each."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from config.errors import AudiowardenError
-from daemon.admission import Admission, demand_of
+from daemon.admission import UNHEARD, Admission, demand_of
 from daemon.contracts.interfaces import StreamCall, StreamContract
 from daemon.ledger.interfaces import Lease, LedgerError, Renewal, WorkQueue
 from daemon.metrics import Metrics
@@ -53,6 +53,9 @@ class _Live:
     account: str
     identity: str
     demand: float
+    """Share of its windows that may need recognition."""
+    heard: bool = False
+    """Whether it brings windows now."""
     finishing: asyncio.Event = field(default_factory=asyncio.Event)
     closed: bool = False
     """Nobody may stop it any more: from here on its identity can be another stream's."""
@@ -87,7 +90,7 @@ class Registry:
         LedgerError.
         """
         demand = demand_of(call.spec)
-        running = sum(live.demand for live in self._live.values())
+        running = sum(live.demand if live.heard else live.demand * UNHEARD for live in self._live.values())
         if not self._admission.admits(running, demand) and not self._is_live(call):
             raise CapacityError(f"{running:.0f} of {self._admission.capacity:.0f} streams are taken")
         body = json.dumps({"contract": contract, "call": call.document()}, ensure_ascii=False).encode()
@@ -190,7 +193,7 @@ class Registry:
         stream_id = call.spec.stream_id
         structlog.contextvars.bind_contextvars(request_id=stream_id)
         live = self._live.setdefault(stream_id, _Live(call.spec.account, call.identity, demand_of(call.spec)))
-        sink = _Sink(call, lease, self._outbox, self._metrics, self._admission)
+        sink = _Sink(call, lease, live, self._outbox, self._metrics, self._admission)
         try:
             if await lease.renew() is Renewal.STOP:
                 live.closed = True
@@ -243,10 +246,17 @@ class _Sink:
     """A stream's way to the ledger and the outbox (a `ReportSink`); waits for a ledger that is away."""
 
     def __init__(
-        self, call: StreamCall, lease: Lease, outbox: Outbox, metrics: Metrics, admission: Admission
+        self,
+        call: StreamCall,
+        lease: Lease,
+        live: _Live,
+        outbox: Outbox,
+        metrics: Metrics,
+        admission: Admission,
     ) -> None:
         self._call = call
         self._lease = lease
+        self._live = live
         self._outbox = outbox
         self._metrics = metrics
         self._admission = admission
@@ -284,6 +294,7 @@ class _Sink:
 
     async def connection(self, state: str) -> None:
         """Count connections; `started` and `resumed` say that audio arrives."""
+        self._live.heard = state != "reconnecting"
         self._metrics.connections.labels(state).inc()
 
     async def ended(self, end: StreamEnd) -> None:

@@ -148,12 +148,17 @@ async def test_duplicates_and_limits(tmp_path: Path) -> None:
         assert not await made.registry.finish("acme", call(consumer, 4).spec.stream_id)
 
 
+def talking(*_: object) -> list[Step]:
+    return [spoken_window(0), 60.0]
+
+
 async def test_a_host_that_is_full_takes_no_more(tmp_path: Path) -> None:
     """Two workers at 5 s a window read four in ten seconds; 0.8 of that are three streams."""
-    async with Consumer() as consumer, house(tmp_path, lambda *_: [60.0], cost_s=5.0) as made:
+    async with Consumer() as consumer, house(tmp_path, talking, cost_s=5.0) as made:
         calls = [call(consumer, number) for number in range(1, 6)]
         for each in calls[:3]:
             await made.registry.start("audiostream", each, limit=9)
+        await consumer.wait_for(lambda: len(indices(consumer)) == 3, 20)
         with pytest.raises(CapacityError, match="3 of 3 streams"):
             await made.registry.start("audiostream", calls[3], limit=9)
         again = call(consumer, 9, url=calls[0].spec.url)
@@ -162,6 +167,16 @@ async def test_a_host_that_is_full_takes_no_more(tmp_path: Path) -> None:
         assert await made.registry.finish("acme", calls[0].spec.stream_id)
         await down_to(made.registry, 2)
         await made.registry.start("audiostream", calls[3], limit=9)
+
+
+async def test_streams_that_bring_nothing_leave_room(tmp_path: Path) -> None:
+    """Ten dead addresses count as one stream: 2.2 of them and a new one are the 3.2 that there are."""
+    async with Consumer() as consumer, house(tmp_path, lambda *_: [60.0], cost_s=5.0) as made:
+        for number in range(1, 22):
+            await made.registry.start("audiostream", call(consumer, number), limit=99)
+        with pytest.raises(CapacityError):  # noqa: PT012 - the border is a float's
+            for number in range(22, 25):
+                await made.registry.start("audiostream", call(consumer, number), limit=99)
 
 
 async def test_finish_frees_the_identity_at_once(tmp_path: Path) -> None:
