@@ -23,6 +23,7 @@ from daemon.contracts.audiostream.routes import AudioStreamRoutes
 from daemon.contracts.errors import plain_errors
 from daemon.egress import make_session
 from daemon.health import HealthRoutes
+from daemon.ledger.interfaces import LedgerError
 from daemon.ledger.sqlite import SqliteLedger
 from daemon.lists import CustomerLists
 from daemon.metrics import Metrics
@@ -46,6 +47,8 @@ log = structlog.get_logger()
 
 EXPIRE_EVERY_S = 600.0
 HTTP_SHUTDOWN_S = 2.0
+READY_S = 2.0
+"""How long a probe waits for the ledger: probes have deadlines of a few seconds themselves."""
 INGEST_MODULE = "daemon.ingest"
 IDLE_S = 75.0
 """How long a connection may take to send a request's head; what is idle for longer is closed."""
@@ -104,6 +107,7 @@ class _Parts:
     """What the HTTP server and the background tasks are made of."""
 
     metrics: Metrics
+    ledger: SqliteLedger
     store: LocalClipStore
     lists: CustomerLists
     addresses: AddressPolicy
@@ -141,7 +145,7 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     metrics.gauge(
         "audiowarden_streams_accepted", "Streams that can be finished.", lambda: registry.live_count
     )
-    return _Parts(metrics, store, lists, addresses, contract, registry, ingest)
+    return _Parts(metrics, ledger, store, lists, addresses, contract, registry, ingest)
 
 
 def _ingest(settings: Settings, metrics: Metrics) -> IngestWorkers:
@@ -181,8 +185,20 @@ def _routes(settings: Settings, parts: _Parts) -> web.Application:
     accounts = Accounts(settings.accounts)
     AudioStreamRoutes(parts.contract, accounts, parts.registry, parts.addresses, parts.metrics).add_to(app)
     ClipRoutes(parts.store).add_to(app)
-    HealthRoutes(parts.metrics, lambda: "draining" if parts.registry.draining else "").add_to(app)
+    HealthRoutes(parts.metrics, partial(_unready, parts)).add_to(app)
     return app
+
+
+async def _unready(parts: _Parts) -> str:
+    """Return why a start would be refused just now, whoever asks; empty when it would not."""
+    if parts.registry.draining:
+        return "draining"
+    try:
+        async with asyncio.timeout(READY_S):
+            await parts.ledger.check()
+    except (LedgerError, TimeoutError) as error:
+        return str(error) or "the ledger does not answer"
+    return ""
 
 
 async def _expire(store: LocalClipStore) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -12,7 +12,7 @@ from daemon.metrics import CONTENT_TYPE, Metrics
 class HealthRoutes:
     """`/healthz`, `/readyz` and `/metrics`."""
 
-    def __init__(self, metrics: Metrics, ready: Callable[[], str]) -> None:
+    def __init__(self, metrics: Metrics, ready: Callable[[], Awaitable[str]]) -> None:
         """`ready` returns why the daemon does not take streams just now, or an empty string."""
         self._metrics = metrics
         self._ready = ready
@@ -29,7 +29,7 @@ class HealthRoutes:
 
     async def ready(self, _: web.Request) -> web.Response:
         """200 when new streams are taken, else 503 with the reason."""
-        reason = self._ready()
+        reason = await self._ready()
         body = {"status": "unavailable", "reason": reason} if reason else {"status": "ok"}
         return web.json_response(body, status=503 if reason else 200)
 

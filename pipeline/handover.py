@@ -9,11 +9,12 @@ from collections import deque
 from collections.abc import Callable
 
 from pipeline.audio import LostWindow, Window
+from pipeline.source import SourceError, SourceFault
 
 CAPACITY = 3
 """Whole windows that may wait."""
 MAX_ITEMS = 360
-"""An hour of windows, lost ones included: by then nobody is coming for them."""
+"""An hour of windows, lost ones included: nobody is coming for them, or a live stream runs ahead of time."""
 
 
 class HandOver:
@@ -38,7 +39,7 @@ class HandOver:
         self.lost = 0
 
     def put(self, window: Window, *, lossy: bool) -> None:
-        """Hand a window over, from the thread. Raises RuntimeError when nobody took one for an hour."""
+        """Hand a window over, from the thread. Raises SourceError when an hour of them waits."""
         with self._changed:
             if not lossy:
                 self.waiting = True
@@ -53,7 +54,7 @@ class HandOver:
             overdue = len(self._items) > MAX_ITEMS
         self._wake()
         if overdue:
-            raise RuntimeError("nobody took this stream's windows for an hour")
+            raise SourceError(SourceFault.INVALID_DATA, "an hour of audio came faster than it could be taken")
 
     def finish(self, error: BaseException | None) -> None:
         """Say that nothing more comes; the first call counts. From any thread."""

@@ -156,5 +156,8 @@ class Ledger(Protocol):
     def dead_letters(self) -> DeadLetters:
         """Callbacks that were given up."""
 
+    async def check(self) -> None:
+        """Raise LedgerError when nothing can be written just now."""
+
     async def close(self) -> None:
         """Flush and close; leases of this process lapse."""

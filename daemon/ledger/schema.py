@@ -119,3 +119,8 @@ def explain(error: sqlite3.Error, path: Path) -> LedgerError:
     if code == sqlite3.SQLITE_IOERR:
         return LedgerError(f"the disk of the ledger {path} fails or is full ({error})")
     return LedgerError(f"the ledger {path} failed: {error}")
+
+
+def touch(connection: sqlite3.Connection) -> None:
+    """Write the version again, within the caller's transaction: it changes nothing and needs the disk."""
+    connection.execute(f"PRAGMA user_version = {VERSION}")

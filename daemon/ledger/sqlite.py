@@ -110,6 +110,10 @@ class SqliteLedger:
         """Callbacks that were given up."""
         return self._dead_letters
 
+    async def check(self) -> None:
+        """Write something without a meaning, through to the disk. Raises LedgerError when that fails."""
+        await self.writer.call(schema.touch, writes=True)
+
     async def close(self) -> None:
         """Finish what waits and close; leases of this process lapse, waiting takes raise LedgerError."""
         self._streams.close()

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.audio import WINDOW_SAMPLES, LostWindow, Window
 from pipeline.handover import CAPACITY, MAX_ITEMS, HandOver
+from pipeline.source import SourceError
 from tests.support.media_server import wait_until
 
 
@@ -111,7 +112,7 @@ async def test_a_consumer_that_is_gone_ends_the_run() -> None:
     handover = HandOver(asyncio.get_running_loop())
     for index in range(MAX_ITEMS):
         handover.put(window(index), lossy=True)
-    with pytest.raises(RuntimeError, match="for an hour"):
+    with pytest.raises(SourceError, match="an hour of audio"):
         handover.put(window(MAX_ITEMS), lossy=True)
 
 

@@ -118,6 +118,13 @@ async def test_damage_while_running_fails_operations_and_nothing_else(
             await ledger.streams.take(500, 0)
 
 
+async def test_a_check_needs_the_disk(ledger: SqliteLedger) -> None:
+    await ledger.check()
+    with full_disk(1000), pytest.raises(LedgerError):
+        await ledger.check()
+    await ledger.check()
+
+
 async def test_a_full_disk_fails_what_does_not_fit(ledger: SqliteLedger) -> None:
     stored: list[str] = []
 
