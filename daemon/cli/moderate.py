@@ -32,7 +32,7 @@ COLOURS = {RiskLevel.PASS: "green", RiskLevel.REVIEW: "yellow", RiskLevel.REJECT
 
 
 def moderate(
-    source: Annotated[str, typer.Argument(help="A media file, or an rtmp, http or https address.")],
+    source: Annotated[str, typer.Argument(help="A media file, or an rtmp(s) or http(s) address.")],
     language: Annotated[
         str, typer.Option("--lang", help="Spoken language (zh, en, ar, fr ...) or auto.")
     ] = "auto",
