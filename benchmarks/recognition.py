@@ -45,6 +45,8 @@ PADDED_S = 30
 """What Whisper pads every window to by itself, with zeros behind the mel filter instead of before it."""
 BATCH_SIZE = 8
 """Of the library's batched pipeline, its own default."""
+TIMED = 16
+"""Windows that are timed unless told otherwise: enough for two workers with full batches, twice."""
 FAILED_COMPRESSION = 2.4
 FAILED_LOG_PROBABILITY = -1.0
 """Where the library's own second tries set in; a text that is still beyond was not understood."""
@@ -200,11 +202,10 @@ def timed(read: Way) -> float:
     return time.perf_counter() - began
 
 
-def speech_of(folder: Path, given: Sequence[Samples], count: int) -> list[Speech]:
+def speech_of(folder: Path, given: Sequence[Samples]) -> list[Speech]:
     """Cut recordings into windows that hold speech: those of one language follow each other, as in a stream.
 
-    `count` of them, each again as often as needed; 0: each once. The languages are detected here, once,
-    outside of what is measured.
+    The languages are detected here, once, outside of what is measured.
     """
     model = WhisperModel(str(folder), device="cpu", compute_type=COMPUTE_TYPE)
     languages: dict[str, list[Samples]] = {}
@@ -217,7 +218,12 @@ def speech_of(folder: Path, given: Sequence[Samples], count: int) -> list[Speech
     ]
     if not windows:
         raise SystemExit("nobody speaks in the recordings")
-    return [windows[number % len(windows)] for number in range(count or len(windows))]
+    return windows
+
+
+def spread(windows: Sequence[Speech], count: int) -> list[Speech]:
+    """Choose `count` windows evenly; the same again where there are fewer."""
+    return [windows[number * len(windows) // count % len(windows)] for number in range(count)]
 
 
 def show(
@@ -248,16 +254,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--windows", type=int, default=0, help="how many; default: each of the recordings once"
-    )
+    parser.add_argument("--windows", type=int, default=TIMED, help="how many are timed; all are compared")
     parser.add_argument("--model", default="base")
     given = parser.parse_args(arguments)
     folder = WeightsCache(cache_folder(None)).ensure(given.model)
-    windows = speech_of(folder, recordings(given.audio), given.windows)
-    ours = Ours(folder, windows)
-    agrees = agreement(folder, windows, ours())
-    peers = peers_of(folder, windows)
+    spoken = speech_of(folder, recordings(given.audio))
+    agrees = agreement(folder, spoken, Ours(folder, spoken)())
+    windows = spread(spoken, given.windows)
+    ours, peers = Ours(folder, windows), peers_of(folder, windows)
     rounds: dict[str, list[tuple[float, float]]] = {peer.key: [] for peer in peers}
     for _ in range(given.rounds):
         for peer in peers:

@@ -1,7 +1,8 @@
-"""Which language a window is in: what may be detected, and when detection overrules what was said."""
+"""Languages: which may be detected, when detection overrules what was said, and how fast they are spoken."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from models.errors import RecognitionError
@@ -17,6 +18,10 @@ CONTRADICTION = 0.8
 """Probability from which a detected language overrules the given one in a second try: read as Mandarin,
 English becomes noise, and an insult in it would go unheard."""
 HAN_LANGUAGES = frozenset({"zh", "yue"})
+TOKENS_PER_S = {"en": 8, "zh": 12}
+MOST_TOKENS_PER_S = 16
+"""Above the fastest speech (English 6, Mandarin 10, Thai and Hindi up to 15 a second); a loop is cut off."""
+SPARE_TOKENS = 16
 
 
 def most_probable(ranking: Sequence[tuple[str, float]]) -> tuple[str, float]:
@@ -29,3 +34,8 @@ def most_probable(ranking: Sequence[tuple[str, float]]) -> tuple[str, float]:
         if language in DETECTABLE_LANGUAGES:
             return language, probability
     raise RecognitionError("the recogniser knows none of the languages to choose from")
+
+
+def token_limit(seconds: float, language: str) -> int:
+    """Return more tokens than anybody says in so many seconds: a decoder that writes on is in a loop."""
+    return math.ceil(seconds * TOKENS_PER_S.get(language, MOST_TOKENS_PER_S)) + SPARE_TOKENS

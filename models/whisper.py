@@ -21,7 +21,7 @@ from models.errors import RecognitionError, WeightsError
 from models.hush import babble, halve
 from models.interfaces import Attempt, Samples, Utterance
 from models.inventions import Reading, is_doubtful, judge, sound_seconds
-from models.languages import CONTRADICTION, HAN_LANGUAGES, most_probable
+from models.languages import CONTRADICTION, HAN_LANGUAGES, most_probable, token_limit
 from models.processor import one_thread_for_blas, prefer_wide_vectors
 from models.results import Transcript
 
@@ -43,15 +43,11 @@ SECOND_FRAMES = 1_500
 FULL_FRAMES = 3_000
 """What the model was trained with, 30 s: the longest window."""
 
-TOKENS_PER_S = 16
-"""Above the fastest speech in every script (English 6, Mandarin 10, Thai and Hindi up to 15 a second)."""
-SPARE_TOKENS = 16
 FULL_TOKENS = 224
 """Half of the decoder's context, the library's own limit."""
 
-FALLBACKS = (0.0, 0.5)
-"""Temperatures of a second try, until a reading is neither a loop nor unsure. Decoding is a fifth of the cost
-of the encoding that they share."""
+FALLBACK_TEMPERATURE = 0.5
+"""Of the last try. A reading at a temperature seldom loops; the best of all tries counts."""
 SECOND_BEAM = 3
 CUDA_WORKERS = 2
 """One prepares mel frames while the other holds the GPU."""
@@ -177,13 +173,11 @@ class WhisperRecogniser:
         """
         tried: list[_Heard] = []
         with _failures():
-            frames = max(SECOND_FRAMES, _frames_for(utterance.samples))
-            encoded = _view(self._encode([utterance.samples], frames))
-            languages = self._choose_languages(encoded, [dataclasses.replace(utterance, language=None)])
-            if utterance.language in self._languages and languages[0][1] < CONTRADICTION:
-                languages = [(utterance.language, 1.0)]
-            for temperature in FALLBACKS:
-                [heard] = self._decode(encoded, [utterance], languages, SECOND_BEAM, temperature)
+            for encoded, beam_size, temperature in self._further_tries(utterance):
+                languages = self._choose_languages(encoded, [dataclasses.replace(utterance, language=None)])
+                if utterance.language in self._languages and languages[0][1] < CONTRADICTION:
+                    languages = [(utterance.language, 1.0)]
+                [heard] = self._decode(encoded, [utterance], languages, beam_size, temperature)
                 if not is_doubtful(heard.reading):
                     return _transcript(heard, second_try=True)
                 tried.append(heard)
@@ -206,12 +200,23 @@ class WhisperRecogniser:
         )
 
     def _hear(self, batch: Sequence[Utterance], frames: int) -> list[_Heard]:
+        encoded = self._encode_short(batch, frames)
+        return self._decode(encoded, batch, self._choose_languages(encoded, batch), 1, 0.0)
+
+    def _further_tries(self, utterance: Utterance) -> Iterator[tuple[Any, int, float]]:
+        """What a doubtful window is read from, with which beam and temperature: the cheapest first."""
+        frames = _frames_for(utterance.samples)
+        yield self._encode_short([utterance], frames), SECOND_BEAM, 0.0
+        whole = _view(self._encode([utterance.samples], max(SECOND_FRAMES, frames)))
+        yield whole, SECOND_BEAM, 0.0
+        yield whole, 1, FALLBACK_TEMPERATURE
+
+    def _encode_short(self, batch: Sequence[Utterance], frames: int) -> Any:
         halved = halve(self._encode([utterance.samples for utterance in batch], frames))
         if frames == WINDOW_FRAMES:
             silence = np.broadcast_to(self._silence, (len(batch), *self._silence.shape[1:]))
             halved = np.concatenate([halved, silence], axis=1)
-        encoded = _view(halved)
-        return self._decode(encoded, batch, self._choose_languages(encoded, batch), 1, FALLBACKS[0])
+        return _view(halved)
 
     def _encoded_silence(self) -> Encoded:
         """The positions behind a window's, of an encoding in which speech ends where a window does."""
@@ -260,8 +265,10 @@ class WhisperRecogniser:
         temperature: float,
     ) -> list[_Heard]:
         tokenizers = [self._tokenizer(language) for language, _ in languages]
-        longest_s = max(len(utterance.samples) for utterance in batch) / SAMPLE_RATE_HZ
-        limit = min(FULL_TOKENS, math.ceil(longest_s * TOKENS_PER_S) + SPARE_TOKENS)
+        limit = max(
+            min(FULL_TOKENS, token_limit(len(utterance.samples) / SAMPLE_RATE_HZ, language))
+            for utterance, (language, _) in zip(batch, languages, strict=True)
+        )
         if temperature > 0:
             options = {"beam_size": 1, "sampling_topk": 0, "sampling_temperature": temperature}
         else:
