@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,9 @@ WEAK_LOG_PROBABILITY = -0.45
 WEAK_NO_SPEECH = 0.3
 WEAK_SOUND_S = 0.6
 """A phrase of habit is only believed with better values than these and on more sound than this."""
+
+CHANT_LETTERS = 6
+"""A chant has at least two short words, or two Han signs, each of which counts three times."""
 
 LETTERS_PER_S = 30.0
 """Nobody speaks more letters a second; fast English has 20 to 25."""
@@ -146,8 +150,11 @@ def compression_ratio(text: str) -> float:
 
 
 def is_doubtful(reading: Reading) -> bool:
-    """Whether a fast reading is worth a slow one: it loops or is unsure, and there may be speech in it."""
-    if _hears_nothing(reading):
+    """Whether a fast reading is worth a slow one: it loops or is unsure, and there may be speech in it.
+
+    A sure loop is worth one even where the decoder hears no speech: it says so of people who chant.
+    """
+    if _hears_nothing(reading) and reading.average_log_probability < DOUBT_LOG_PROBABILITY:
         return False
     return (
         reading.cut_off
@@ -199,6 +206,30 @@ def _is_loop(reading: Reading) -> bool:
 def _repeats(text: str, times: int = 6) -> bool:
     """Whether a piece of 2 to 40 characters stands `times` times in a row."""
     return re.search(rf"(.{{2,40}}?)\1{{{times - 1},}}", text, re.DOTALL) is not None
+
+
+def chanted(reading: Reading, others: Sequence[Reading]) -> str:
+    """Return what somebody says over and over, twice; empty when nothing speaks for it.
+
+    A decoder that loops of itself loops on something else when it hears the window from another encoding, as
+    the `others` are. One that loops on the same words heard them: a chant makes it lose count.
+    """
+    unit = _loop_unit(reading.text)
+    letters = _letters(unit).lower()
+    for other in others:
+        again = _letters(_loop_unit(other.text)).lower()
+        # A loop may begin anywhere in its words.
+        if unit and len(again) == len(letters) and again in letters * 2:
+            return f"{unit} {unit}"
+    return ""
+
+
+def _loop_unit(text: str) -> str:
+    """The shortest piece that stands in a row, if it is more than an interjection."""
+    loop = re.search(r"(.{2,60}?)\1{3,}", text, re.DOTALL | re.IGNORECASE)
+    unit = loop.group(1).strip() if loop else ""
+    letters = _letters(unit)
+    return unit if len(letters) + 2 * len(_CJK.findall(letters)) >= CHANT_LETTERS else ""
 
 
 def _is_weak(reading: Reading) -> bool:

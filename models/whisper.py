@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from models.errors import RecognitionError, WeightsError
 from models.hush import babble, halve
 from models.interfaces import Attempt, Samples, Utterance
-from models.inventions import Reading, is_doubtful, judge, sound_seconds
+from models.inventions import Reading, chanted, is_doubtful, judge, sound_seconds
 from models.languages import CONTRADICTION, HAN_LANGUAGES, most_probable, token_limit
 from models.processor import one_thread_for_blas, prefer_wide_vectors
 from models.results import Transcript
@@ -182,6 +182,9 @@ class WhisperRecogniser:
                     return _transcript(heard, second_try=True)
                 tried.append(heard)
         sound = [heard for heard in tried if judge(heard.reading) is None]
+        first = tried[0].reading
+        if not sound and (chant := chanted(first, [heard.reading for heard in tried[1:]])):
+            sound = [tried[0]._replace(reading=dataclasses.replace(first, text=chant, cut_off=False))]
         best = max(sound or tried, key=lambda heard: heard.reading.average_log_probability)
         return _transcript(best, second_try=True)
 

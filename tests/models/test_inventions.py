@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.inventions import Reading, compression_ratio, is_doubtful, judge, sound_seconds
+from models.inventions import Reading, chanted, compression_ratio, is_doubtful, judge, sound_seconds
 from models.results import Invention
 
 
@@ -145,3 +145,35 @@ def test_sound_seconds() -> None:
     assert sound_seconds(np.zeros(160_000, np.float32)) == 0
     assert sound_seconds(np.zeros(10, np.float32)) == 0
     assert sound_seconds(speechlike) == pytest.approx(2.0, abs=0.02)
+
+
+def loop(text: str, times: int = 12, log_probability: float = -0.15) -> Reading:
+    return Reading(text * times, log_probability, 0.8, 9.0, cut_off=True)
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "said"),
+    [
+        ("You stupid idiot! ", "You stupid idiot, ", "You stupid idiot! You stupid idiot!"),
+        ("Stupid idiot. You ", "You stupid idiot. ", "Stupid idiot. You Stupid idiot. You"),
+        ("你是骗子", "你是骗子,", "你是骗子 你是骗子"),
+        ("You stupid idiot! ", "You stupid area, ", ""),
+        ("Pull13r ", "Pull1er ", ""),
+        ("Oh, ", "Oh, ", ""),
+    ],
+    ids=["the same", "begun elsewhere", "Chinese", "something else", "noise", "an interjection"],
+)
+def test_a_chant_is_a_loop_that_two_readings_agree_on(first: str, other: str, said: str) -> None:
+    assert chanted(loop(first), [loop(other)]) == said
+
+
+def test_a_loop_alone_is_no_chant() -> None:
+    plain = Reading("You stupid idiot!", -0.2, 0.1, 9.0)
+    assert chanted(loop("You stupid idiot! "), []) == ""
+    assert chanted(loop("You stupid idiot! "), [plain]) == ""
+    assert chanted(plain, [plain]) == ""
+
+
+def test_a_sure_loop_is_read_again_though_no_speech_is_heard() -> None:
+    assert is_doubtful(loop("You stupid idiot! "))
+    assert not is_doubtful(loop("You stupid idiot! ", log_probability=-1.5))
