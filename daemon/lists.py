@@ -73,7 +73,7 @@ def _stamp(folder: Path) -> _Stamp:
     """
     try:
         if not folder.is_dir():
-            return ()
+            raise ConfigError(f"{folder}: there is no such folder of word lists")
         paths = sorted(folder.glob("*.txt"))
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be read: {error.strerror}") from None

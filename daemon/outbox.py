@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
@@ -233,8 +234,7 @@ class Outbox:
         except AudiowardenError as error:
             return str(error)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            # The library's own text may hold the address with its query.
-            return type(error).__name__
+            return _why(error)
         except Exception as error:  # whatever it is, the stream's callbacks must go on
             log.error("delivery_crashed", request_id=lease.group, error=type(error).__name__)  # noqa: TRY400 - see above
             return type(error).__name__
@@ -271,3 +271,12 @@ def _origin(url: str) -> str:
     """Return what may be shown of an address, and what its consumer is told apart by."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _why(error: Exception) -> str:
+    """Say why nothing was delivered. The library's own text may hold the address with its query."""
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the consumer closed the connection without an answer"
+    if isinstance(error, OSError) and error.errno:
+        return f"cannot reach the consumer: {os.strerror(error.errno)}"
+    return type(error).__name__

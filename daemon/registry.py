@@ -280,9 +280,10 @@ class _Sink:
         log.info(
             "window_reported",
             window=report.index,
-            level=None if report.failure else report.level.value,
+            verdict=None if report.failure else report.level.value,
             failure=report.failure and report.failure.value,
             labels=[finding.label.risk.value for finding in report.findings],
+            lists=sorted({match.list_name for match in report.list_matches}),
             delay_ms=max(0, round((time.time() - report.ended_at) * 1000)),
         )
 

@@ -85,3 +85,8 @@ async def test_a_file_of_gigabytes_is_not_read(tmp_path: Path) -> None:
         file.truncate(2**33)
     with pytest.raises(ConfigError, match=r"dump\.txt: 8589934592 bytes, at most"):
         await lists_in(tmp_path).load()
+
+
+async def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="listss: there is no such folder"):
+        await lists_in(tmp_path / "listss").load()
