@@ -14,26 +14,34 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import av
 import av.container.core
 import numpy as np
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 from av.stream import Discard, Stream
 
 from config.errors import AudiowardenError
+from pipeline import limits
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
 from pipeline.blocks import Block, Progress
 from pipeline.interrupt import NEVER_S, InterruptClock
 from pipeline.network.parts import Part
 from pipeline.source import SourceError, SourceFault
 
-BLOCK_SAMPLES = SAMPLE_RATE_HZ // 4
+BLOCK_S = 0.25
+BLOCK_SAMPLES = round(BLOCK_S * SAMPLE_RATE_HZ)
 """Audio is handed on in quarters of a second: less work per frame, and a window is at most that late."""
+GATHER_S = 0.2
+MAX_GATHERED = 64
+"""Packets are decoded so many at a time; the next block cannot be complete much before."""
 JITTER_S = 0.06
 LEAP_S = 0.5
 SETTLED_S = 1.0
@@ -41,22 +49,8 @@ SETTLED_S = 1.0
 when those of a whole second are: publishers that stamp by the wall clock jitter by more than a frame."""
 SEEK_MARGIN_S = 5.0
 """Seeking is not exact and the frames after it may have no time stamps, so it goes a little further back."""
-BAD_DATA_S = 3.0
-BAD_PACKETS = 20
-"""Nothing but undecodable packets, so many and for so long: the data is given up."""
 
-MIN_RATE_HZ = 4_000
-MAX_RATE_HZ = 768_000
-"""No recorder samples slower or faster. A header that says so would make a minute of data hours of audio, or
-the resampler fill hundreds of megabytes with one filter."""
-MAX_ALLOCATION_BYTES = 64 * 1024 * 1024
-"""What FFmpeg may allocate at once. By default it is 2 GiB, and a header of a hundred bytes can ask for that:
-an MP4 of 80 million samples of one size, a compressed table of contents. The index of a film takes 24 bytes
-a packet, so that 18 hours of AAC still fit."""
-MAX_STREAMS = 100
-"""In one file or playlist: each may make the allocation above."""
-
-ctypes.CDLL(av.container.core.__file__).av_max_alloc(ctypes.c_size_t(MAX_ALLOCATION_BYTES))
+ctypes.CDLL(av.container.core.__file__).av_max_alloc(ctypes.c_size_t(limits.MAX_ALLOCATION_BYTES))
 
 INTERRUPT = InterruptClock()
 av.container.core.time = INTERRUPT  # type: ignore[attr-defined]  # not declared; tests/pipeline guards it
@@ -86,6 +80,9 @@ class MediaReader:
         """`on_bad_packet` gets the count so far, at most once a second."""
         self.progress = Progress()
         self._on_bad_packet = on_bad_packet
+        self._bad_since: float | None = None
+        self._bad_in_a_row = 0
+        self._told_at = -math.inf
         self._lock = threading.Lock()
         self._thread: int | None = None
         self.cancelled = False
@@ -119,7 +116,7 @@ class MediaReader:
             with av.open(
                 opening.url,
                 format=opening.format,
-                options=opening.options | {"max_streams": str(MAX_STREAMS)},
+                options=opening.options | {"max_streams": str(limits.MAX_STREAMS)},
                 io_open=opening.io_open,
                 # Titles come in any encoding, and nobody reads them.
                 metadata_errors="replace",
@@ -234,32 +231,54 @@ class MediaReader:
     def _frames(
         self, container: InputContainer, stream: AudioStream, others: list[Stream]
     ) -> Iterator[AudioFrame]:
-        bad_since: float | None = None
-        bad_in_a_row = 0
-        told_at = -math.inf
-        for packet in container.demux(stream, *others):
-            if self.cancelled:
-                return
-            if packet.stream_index != stream.index:
-                self.progress.others_at = time.monotonic()
-                continue
+        """Gather packets and decode a few at a time: one by one, as a live stream brings them, the decoder's
+        and resampler's code and data leave the cache in between, which doubles what they cost.
+        """
+        gathered: list[Packet[Any]] = []
+        gathered_s = packet_s = 0.0
+        broken: Exception | None = None
+        try:
+            for packet in container.demux(stream, *others):
+                if self.cancelled:
+                    break
+                if packet.stream_index != stream.index:
+                    self.progress.others_at = time.monotonic()
+                    continue
+                gathered.append(packet)
+                if packet.duration and packet.time_base:
+                    packet_s = float(packet.duration * packet.time_base)
+                gathered_s += packet_s
+                if gathered_s >= GATHER_S or len(gathered) >= MAX_GATHERED or not packet_s:
+                    yield from self._decoded(stream, gathered)
+                    gathered, gathered_s = [], 0.0
+        except FAILURES as error:
+            broken = error
+        yield from self._decoded(stream, gathered)
+        if broken is not None:
+            raise broken
+
+    def _decoded(self, stream: AudioStream, packets: list[Packet[Any]]) -> Iterator[AudioFrame]:
+        """Decode what can be; raise SourceError when nothing could be for a while."""
+        for packet in packets:
             try:
                 frames = stream.decode(packet)
             except (FFmpegError, ValueError) as error:
-                now = time.monotonic()
-                bad_since = now if bad_since is None else bad_since
-                bad_in_a_row += 1
-                self.progress.bad_packets += 1
-                if now - told_at >= 1.0:
-                    told_at = now
-                    self._on_bad_packet(self.progress.bad_packets)
-                if bad_in_a_row >= BAD_PACKETS and now - bad_since >= BAD_DATA_S:
-                    message = "nothing but undecodable audio arrives"
-                    raise SourceError(SourceFault.INVALID_DATA, message) from error
+                self._note_bad_packet(error)
                 continue
             if frames:
-                bad_since, bad_in_a_row = None, 0
+                self._bad_since, self._bad_in_a_row = None, 0
             yield from frames
+
+    def _note_bad_packet(self, error: Exception) -> None:
+        now = time.monotonic()
+        self._bad_since = now if self._bad_since is None else self._bad_since
+        self._bad_in_a_row += 1
+        self.progress.bad_packets += 1
+        if now - self._told_at >= 1.0:
+            self._told_at = now
+            self._on_bad_packet(self.progress.bad_packets)
+        if self._bad_in_a_row >= limits.BAD_PACKETS and now - self._bad_since >= limits.BAD_DATA_S:
+            raise SourceError(SourceFault.INVALID_DATA, "nothing but undecodable audio arrives") from error
 
 
 class _Shaper:
@@ -274,6 +293,8 @@ class _Shaper:
         self._zero_s = zero_s
         self._wait_for_time = wait_for_time
         self._resampler: AudioResampler | None = None
+        self._fifo = AudioFifo()
+        """Resampling a block at once costs a tenth of resampling its frames one by one."""
         self._format: tuple[str, str, int] | None = None
         self._anchor_s = 0.0
         self._in_s = 0.0
@@ -284,7 +305,7 @@ class _Shaper:
 
     def push(self, frame: AudioFrame) -> Iterator[Block]:
         """Take a frame; yield the blocks that it completes. Raises SourceError for rates that nothing has."""
-        if not MIN_RATE_HZ <= frame.sample_rate <= MAX_RATE_HZ:
+        if not limits.MIN_RATE_HZ <= frame.sample_rate <= limits.MAX_RATE_HZ:
             text = f"the audio claims {frame.sample_rate} samples a second"
             raise SourceError(SourceFault.INVALID_DATA, text)
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
@@ -307,13 +328,18 @@ class _Shaper:
             self._out = 0
             self._format = form
             self._resampler = AudioResampler("s16", "mono", SAMPLE_RATE_HZ, frame_size=BLOCK_SAMPLES)
+            self._fifo = AudioFifo()
         self._in_s += duration_s
         frame.pts = None
-        yield from self._blocks(self._resampler.resample(frame))
+        self._fifo.write(frame)
+        if self._fifo.samples >= frame.sample_rate * BLOCK_S:
+            yield from self._blocks(self._resampler.resample(self._fifo.read()))
 
     def flush(self) -> Iterator[Block]:
         """Yield what is left in the resampler."""
         if self._resampler is not None:
+            if self._fifo.samples:
+                yield from self._blocks(self._resampler.resample(self._fifo.read()))
             yield from self._blocks(self._resampler.resample(None))
             self._resampler = None
 
