@@ -80,9 +80,10 @@ class PayloadWriter:
         return self._request.data.extra.passThrough if self._request.data.extra is not None else None
 
     def _audio_detail(self, report: WindowReport) -> dict[str, Any]:
-        leading = report.findings[0] if report.findings else None
-        labels, description = self._headline(report, leading)
-        source = _source(report.findings, report.list_matches)
+        # A window may be REJECT for a list's word alone: a label below its threshold has no part in that.
+        decisive = [finding for finding in report.findings if finding.level is not RiskLevel.PASS]
+        labels, description = self._headline(report, decisive[0] if decisive else None)
+        source = _source(decisive, report.list_matches)
         detail: dict[str, Any] = {
             "audioUrl": report.clip_url,
             "riskLevel": report.level.value,

@@ -100,6 +100,20 @@ def test_a_customers_list_is_named_with_positions() -> None:
     assert detail["riskSource"] == 1001
 
 
+def test_a_label_below_its_threshold_does_not_name_a_list_hit() -> None:
+    weak = Finding(ABUSE.label, RiskLevel.PASS, 0.2, Evidence.AUDIO, (Span(0, 1),))
+    window = report(
+        level=RiskLevel.REJECT,
+        findings=(weak,),
+        list_matches=(ListMatch("brands", "acme", (Span(2, 6),)),),
+        text="a acme",
+    )
+    detail = written(window)["audioDetail"]
+    assert [detail[f"riskLabel{n}"] for n in (1, 2, 3)] == ["customlist", "", ""]
+    assert detail["riskSource"] == 1001
+    assert [label["riskLevel"] for label in detail["allLabels"]] == ["PASS"]
+
+
 def test_the_previous_clip_is_there_when_asked_for() -> None:
     detail = written(report(previous_clip_url="http://clips/p.mp3"), data={"returnPreAudio": 1})[
         "audioDetail"
