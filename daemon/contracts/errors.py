@@ -22,7 +22,8 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
         return web.json_response(body, status=error.status, headers=allowed)
     except Exception:
         log.exception("request_failed", method=request.method, path=request.match_info.route.name or "")
-        return web.json_response({"code": 1903, "message": "服务失败"}, status=200)
+        # Not 200: probes and scrapers go by the status. A contract's own endpoints answer for themselves.
+        return web.json_response({"code": 1903, "message": "the server failed"}, status=500)
 
 
 def _explain(request: web.Request, error: web.HTTPException) -> str:

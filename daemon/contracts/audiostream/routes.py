@@ -86,6 +86,9 @@ class AudioStreamRoutes:
         except LedgerError as error:
             log.error("ledger_unavailable", request_id=request_id, reason=str(error))  # noqa: TRY400 - expected
             reply = replies.answer(request_id, Code.FAILED, language)
+        except Exception:
+            log.exception("request_failed", endpoint=endpoint)
+            reply = replies.answer(request_id, Code.FAILED, language)
         self._metrics.requests.labels(endpoint, str(reply["code"])).inc()
         return web.json_response(reply, dumps=partial(json.dumps, ensure_ascii=False))
 
