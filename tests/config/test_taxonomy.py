@@ -29,6 +29,11 @@ def test_every_policy_has_thresholds_for_every_risk(policy: str, risk: RiskType)
     assert 0 < thresholds.review <= thresholds.reject
 
 
+@pytest.mark.parametrize("policy", ["live", "game", "audiobook", "voiceroom", "private", "other"])
+def test_a_superlative_alone_is_never_rejected_where_nothing_is_sold(policy: str) -> None:
+    assert load_taxonomy().thresholds(policy, "USER", RiskType.ADLAW).reject > 1
+
+
 def test_the_most_specific_threshold_wins() -> None:
     mine = Thresholds(0.1, 0.2)
     taxonomy = load_taxonomy().with_policies({"live:HOST": {"AD": mine}})
