@@ -27,7 +27,7 @@ class ClipWriter:
     async def make(self, stream_id: str, window: Window, before: Window | None) -> tuple[str, str]:
         """Store the window's clip, and one with `before` in front if given; return both addresses or ''.
 
-        Raises StorageError, and AudiowardenError of the encoder.
+        Raises StorageError, and whatever AudiowardenError `encode` raises.
         """
         name = f"{stream_id}_{window.index}"
         clips = [self._put(f"{name}.mp3", window.pcm)]
