@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -17,10 +15,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from config.load import load_settings
-from config.settings import Settings
+from config.settings import LogSettings, Settings
 from config.taxonomy import TEXT_RISKS, Taxonomy
 from daemon.analysis import loaded_analysis
 from daemon.cli.common import ConfigOption, one_sentence
+from daemon.logs import configure_logging
 from pipeline.analyse import Analyser, Analysis, Previous
 from pipeline.audio import LostWindow, Window
 from pipeline.network.addresses import AddressPolicy
@@ -40,7 +39,8 @@ def moderate(
     config: ConfigOption = None,
 ) -> None:
     """Moderate one file or stream and show its windows; nothing is stored and nobody is called back."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    # To standard error, and without local variables: the table alone is the output.
+    configure_logging(LogSettings(level="warning", format="console"))
     with one_sentence():
         asyncio.run(_moderate(source, language, policy, load_settings(config)))
 
