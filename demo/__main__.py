@@ -78,8 +78,13 @@ async def _moderate(console: Console, media: Path, platform: Platform, consumer:
             await asyncio.sleep(1.0)
         answer = await platform.finish(request_id)
         console.print(f"POST {platform.api}/finish_audiostream/v4 -> {answer}")
-    await consumer.wait_for(lambda: any(body["statCode"] for body in consumer.taken), 30, "the finish notice")
-    clip = next(each.body for each in consumer.received if _risks(each.body))["audioDetail"]["audioUrl"]
+    await consumer.wait_for(
+        lambda: any(body.get("statCode") for body in consumer.taken), 30, "the finish notice"
+    )
+    hits = [each.body for each in consumer.received if _risks(each.body)]
+    if not hits:
+        return False
+    clip = hits[0]["audioDetail"]["audioUrl"]
     status, content = await platform.get(clip)
     console.print(f"Evidence clip: {clip.partition('?')[0]}?... -> {status}, {len(content)} bytes of mp3")
     return status == 200
@@ -89,10 +94,13 @@ def _table(received: list[Received], delays_ms: dict[int, int]) -> Table:
     text_column = Column("text", overflow="fold")
     table = Table("window", "verdict", "labels", text_column, "latency", title="What the consumer received")
     for each in received:
+        window = each.body["requestId"].rpartition("_")[2]
+        if "statCode" not in each.body:
+            table.add_row(window, "not moderated", each.body["message"], "", "")
+            continue
         if each.body["statCode"] != 0:
             continue
         detail = each.body["audioDetail"]
-        window = each.body["requestId"].rpartition("_")[2]
         labels = "\n".join(dict.fromkeys(label["riskDescription"] for label in detail["allLabels"]))
         text = Text(detail["audioText"])
         for segment in detail["riskDetail"].get("riskSegments", []):
