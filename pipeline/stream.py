@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -132,6 +134,7 @@ class Stream:
                     await self._sink.connection("resumed" if self._connected_before else "started")
                     self._connected_before = True
                 windows += 1
+                self._heard_s += window.heard_s
                 self._live = source.live
                 self._retries.worked(window.ended_at - window.started_at)
                 await pending.put(window)
@@ -154,7 +157,6 @@ class Stream:
             await self._sink.advance(Position(window.origin, window.index + 1))
 
     async def _moderate_window(self, window: Window) -> None:
-        self._heard_s += window.heard_s
         began_at = self._stages.clock()
         try:
             analysis = await self._stages.analyser.analyse(
@@ -163,6 +165,17 @@ class Stream:
         except (OverloadedError, RecognitionError) as error:
             failure = Failure.OVERLOAD if isinstance(error, OverloadedError) else Failure.MODEL
             await self._sink.window(_not_moderated(window, failure, began_at))
+            analysis = None
+        except Exception as error:
+            # A fault of ours in one window must not cost the others; its text may hold what was said.
+            log.error(  # noqa: TRY400 - as above
+                "analysis_crashed",
+                request_id=self.spec.stream_id,
+                window=window.index,
+                error=type(error).__name__,
+                at=_place_of(error),
+            )
+            await self._sink.window(_not_moderated(window, Failure.MODEL, began_at))
             analysis = None
         if analysis is not None:
             self._sink.analysed(window, analysis)
@@ -204,6 +217,12 @@ class Stream:
             clip_url=clip_url,
             previous_clip_url=previous_clip_url,
         )
+
+
+def _place_of(error: Exception) -> str:
+    """File and line where an error was raised: what a report of it needs, without its words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
 def _not_moderated(window: Window | LostWindow, failure: Failure, began_at: float) -> WindowReport:

@@ -11,7 +11,7 @@ import pytest
 
 from config.settings import NetworkSettings
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
-from pipeline.decode import BLOCK_SAMPLES
+from pipeline.decode import BLOCK_S, BLOCK_SAMPLES
 from pipeline.network.addresses import AddressPolicy
 from pipeline.readers import UrlReader
 from pipeline.source import SourceFault
@@ -33,7 +33,7 @@ def test_a_wav_file_is_heard_to_the_sample(wav: Path, original: Pcm) -> None:
     heard = listen(wav)
     assert heard.error is None
     assert np.array_equal(heard.pcm, original)
-    assert [block.time_s for block in heard.blocks[:3]] == [0.0, 0.25, 0.5]
+    assert [block.time_s for block in heard.blocks[:3]] == [0.0, BLOCK_S, 2 * BLOCK_S]
     assert {len(block.pcm) for block in heard.blocks} == {BLOCK_SAMPLES}
     assert heard.reader is not None
     assert not heard.reader.live

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from structlog.testing import capture_logs
 
 from config.settings import SpeechSettings
 from config.taxonomy import RiskType, load_taxonomy
@@ -37,6 +38,13 @@ pytestmark = pytest.mark.usefixtures("nothing_blocks")
 REFUSED = SourceError(SourceFault.CANNOT_OPEN, "refused")
 
 
+class BrokenSink(RecordingSink):
+    """Fails when it is told how far the stream has come."""
+
+    async def advance(self, position: Position) -> None:
+        raise ValueError("a fault of ours")
+
+
 class Room:
     """A stream with fakes around it."""
 
@@ -48,12 +56,13 @@ class Room:
         classifiers: Sequence[TextClassifier] = (WordClassifier("idiot"),),
         lists: WordLists | None = None,
         clips: FakeClips | None = None,
+        sink: RecordingSink | None = None,
         position: Position | None = None,
         executor: ThreadPoolExecutor,
     ) -> None:
         self.sources = sources
         self.transcriber = FakeTranscriber(*texts)
-        self.sink = RecordingSink()
+        self.sink = sink or RecordingSink()
         self.clips = clips or FakeClips()
         gate = SpeechGate(SpeechSettings(), None)
         analyser = Analyser(
@@ -96,6 +105,33 @@ async def test_a_recording_is_moderated_to_its_end(threads: ThreadPoolExecutor) 
     assert room.sink.positions == [Position(1000.0, 1), Position(1000.0, 2)]
     assert room.sink.states == ["started"]
     assert room.transcriber.deadlines == [None, None], "a recording waits for its turn"
+
+
+async def test_a_fault_of_ours_costs_its_window_alone(threads: ThreadPoolExecutor) -> None:
+    room = Room(
+        Sources([spoken_window(0), spoken_window(1), spoken_window(2)], live=False),
+        "hello there",
+        ValueError("said: something private"),
+        "you idiot",
+        executor=threads,
+    )
+    with capture_logs() as logs:
+        end = await room.run()
+    assert (end.fault, end.streamed_s) == (None, 30.0)
+    assert [report.failure for report in room.sink.reports] == [None, Failure.MODEL, None]
+    [crash] = [entry for entry in logs if entry["event"] == "analysis_crashed"]
+    assert (crash["window"], crash["error"]) == (1, "ValueError")
+    assert "private" not in str(logs)
+
+
+async def test_windows_that_are_skipped_were_streamed_too(threads: ThreadPoolExecutor) -> None:
+    room = Room(
+        Sources([spoken_window(index) for index in range(5)], live=False),
+        "hello there",
+        stream=spec(moderate_every=4),
+        executor=threads,
+    )
+    assert (await room.run()).streamed_s == 50.0
 
 
 async def test_only_what_was_asked_for_is_found(threads: ThreadPoolExecutor) -> None:
@@ -287,7 +323,7 @@ async def test_a_stream_that_is_resumed_says_so(threads: ThreadPoolExecutor) -> 
 
 
 async def test_a_crash_of_a_stage_stops_the_source(threads: ThreadPoolExecutor) -> None:
-    room = Room(Sources([spoken_window(0), 30.0]), ValueError("a fault of ours"), executor=threads)
+    room = Room(Sources([spoken_window(0), 30.0]), "hello", sink=BrokenSink(), executor=threads)
     with pytest.raises(ExceptionGroup) as caught:
         await room.run()
     assert caught.group_contains(ValueError, match="a fault of ours")
