@@ -47,6 +47,7 @@ log = structlog.get_logger()
 
 EXPIRE_EVERY_S = 600.0
 HTTP_SHUTDOWN_S = 2.0
+RECOVER_S = 10.0
 READY_S = 2.0
 """How long a probe waits for the ledger: probes have deadlines of a few seconds themselves."""
 INGEST_MODULE = "daemon.ingest"
@@ -96,6 +97,8 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
         house.push_async_callback(runner.cleanup)
         house.push_async_callback(parts.registry.drain, settings.server.drain_s)
         tasks.start("registry", parts.registry.run())
+        if not await parts.registry.recovered(RECOVER_S):
+            log.warning("streams_not_recovered_yet", waited_s=RECOVER_S)
         await web.SockSite(runner, listener).start()
         log.info("serving", url=_url_of(listener), accounts=len(settings.accounts))
         yield Daemon(_url_of(listener), tasks.failed)

@@ -82,6 +82,7 @@ class Registry:
         self._live: dict[str, _Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = asyncio.Event()
+        self._recovered = asyncio.Event()
 
     async def start(self, contract: str, call: StreamCall, *, limit: int) -> None:
         """Take a stream on: durable when this returns; it is pulled a moment later.
@@ -156,12 +157,22 @@ class Registry:
 
     async def _take(self) -> list[Lease]:
         """Wait for streams that are due; a drain that began meanwhile gives them back."""
-        leases = await self._queue.take(TAKE_AT_ONCE, TAKE_WAIT_S)
+        leases = await self._queue.take(TAKE_AT_ONCE, TAKE_WAIT_S if self._recovered.is_set() else 0.0)
+        if len(leases) < TAKE_AT_ONCE:
+            self._recovered.set()
         if not self.draining:
             return leases
         for lease in leases:
             await lease.release()
         return []
+
+    async def recovered(self, timeout_s: float) -> bool:
+        """Wait until the streams of the daemon before are known and can be finished; False when that is late."""
+        try:
+            await asyncio.wait_for(self._recovered.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
 
     async def drain(self, timeout_s: float) -> None:
         """Stop pulling, moderate the windows in progress, leave the streams in the ledger to be resumed."""

@@ -22,7 +22,7 @@ from daemon.ledger.interfaces import LimitReachedError
 from daemon.ledger.sqlite import SqliteLedger
 from daemon.metrics import Metrics
 from daemon.outbox import Outbox
-from daemon.registry import CapacityError, DuplicateStreamError, Registry
+from daemon.registry import TAKE_AT_ONCE, CapacityError, DuplicateStreamError, Registry
 from pipeline.analyse import Analyser
 from pipeline.report import StreamSpec
 from pipeline.retry import Backoff, RetryBudget
@@ -132,6 +132,20 @@ async def test_a_recording_is_reported_and_ends(tmp_path: Path) -> None:
         assert indices(consumer) == [0, 1]
         assert notices(consumer)[0]["auxInfo"] == {"streamTime": 20}
         await down_to(made.registry, 0)
+
+
+async def test_streams_of_the_daemon_before_can_be_finished_at_once(tmp_path: Path) -> None:
+    """More of them than are taken at a time."""
+    count = TAKE_AT_ONCE + 6
+    async with Consumer() as consumer:
+        calls = [call(consumer, number) for number in range(count)]
+        async with house(tmp_path, lambda *_: [60.0]) as made:
+            for each in calls:
+                await made.registry.start("audiostream", each, limit=0)
+        async with house(tmp_path, lambda *_: [60.0]) as made:
+            assert await made.registry.recovered(10)
+            assert made.registry.live_count == count
+            assert await made.registry.finish("acme", calls[-1].spec.stream_id)
 
 
 async def test_duplicates_and_limits(tmp_path: Path) -> None:
