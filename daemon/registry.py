@@ -167,7 +167,7 @@ class Registry:
         return []
 
     async def recovered(self, timeout_s: float) -> bool:
-        """Wait until the streams of the daemon before are known and can be finished; False when that is late."""
+        """Wait until the streams of the daemon before are known and can be finished; False when late."""
         try:
             await asyncio.wait_for(self._recovered.wait(), timeout_s)
         except TimeoutError:
