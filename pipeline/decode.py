@@ -36,9 +36,9 @@ from pipeline.interrupt import NEVER_S, InterruptClock
 from pipeline.network.parts import Part
 from pipeline.source import SourceError, SourceFault
 
-BLOCK_S = 0.1
+BLOCK_S = 0.25
 BLOCK_SAMPLES = round(BLOCK_S * SAMPLE_RATE_HZ)
-"""Audio is handed on in tenths of a second: less work per frame, and a window is at most that late."""
+"""Audio is handed on in quarters of a second: less work per frame, and a window is at most that late."""
 GATHER_S = 0.1
 MAX_GATHERED = 64
 """Packets are decoded so many at a time; the next block cannot be complete much before."""
