@@ -26,7 +26,7 @@ class PlayServer:
         self._port = 0
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "benchmarks.flv_server", str(self._content)]
+        command = [sys.executable, "-m", "benchmarks.rtmp_server", str(self._content)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self._port = int(self._process.stdout.readline())
@@ -39,7 +39,7 @@ class PlayServer:
 
     def url(self, number: int) -> str:
         """Return the address of a stream; each number begins at another place of the file."""
-        return f"http://127.0.0.1:{self._port}/live/{number}"
+        return f"rtmp://127.0.0.1:{self._port}/live/{number}"
 
     @property
     def processes(self) -> ProcessTree:

@@ -125,8 +125,10 @@ class Batched:
                 {"start": end - len(each) / SAMPLE_RATE_HZ, "end": end}
                 for end, each in zip(ends, group, strict=True)
             ]
+            # The pipeline turns seconds back into samples and rounds; it refuses clips longer than the audio
+            # in sum, by however little.
             segments, _ = self._pipeline.transcribe(
-                np.concatenate(group),
+                np.concatenate([*group, np.zeros(SAMPLE_RATE_HZ, np.float32)]),
                 language=language,
                 clip_timestamps=clips,
                 batch_size=BATCH_SIZE,
