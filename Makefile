@@ -19,7 +19,7 @@ help:
 	@touch $@
 
 setup: .venv/.installed
-	@$(BIN)/audiowarden models fetch base
+	@$(BIN)/audiowarden models fetch base yamnet voiceprint
 
 demo: setup
 	@$(BIN)/python -m demo

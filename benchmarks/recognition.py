@@ -33,11 +33,11 @@ from rich.table import Table
 
 from benchmarks.recordings import recordings, windows_with_speech
 from benchmarks.words import divergence
-from models.batcher import Batcher
-from models.chinese import to_simplified
 from models.interfaces import Samples, Utterance
+from models.recognition.batcher import Batcher
+from models.recognition.whisper import WhisperRecogniser
+from models.text.chinese import to_simplified
 from models.weights import WeightsCache, cache_folder
-from models.whisper import WhisperRecogniser
 from pipeline.audio import SAMPLE_RATE_HZ
 
 COMPUTE_TYPE = "int8"

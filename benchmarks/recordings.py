@@ -9,7 +9,7 @@ from faster_whisper import decode_audio
 
 from config.settings import SpeechSettings
 from models.interfaces import Samples
-from models.spans import OmniSpanDetector
+from models.sound.spans import OmniSpanDetector
 from pipeline.audio import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Pcm
 from pipeline.speech import SpeechGate, speech_share
 from tests.support.speech import join, speech_pcm

@@ -51,6 +51,20 @@ TEXT_RISKS = frozenset(
 )
 """The risk types that are found in the words of a window."""
 
+BUSINESS_TYPES = frozenset(
+    {
+        RiskType.GENDER,
+        RiskType.AGE,
+        RiskType.TIMBRE,
+        RiskType.SING,
+        RiskType.LANGUAGE,
+        RiskType.MINOR,
+        RiskType.VOICE,
+        RiskType.AUDIOSCENE,
+    }
+)
+"""What a platform wants to know about a window whether or not it is a risk."""
+
 
 @dataclass(frozen=True, slots=True)
 class Label:

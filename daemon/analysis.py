@@ -15,19 +15,21 @@ import structlog
 from config.lexicons import load_lexicons
 from config.settings import RecogniserSettings, Settings
 from config.taxonomy import Taxonomy, Thresholds, load_taxonomy
-from models.batcher import Batcher
-from models.chinese import to_simplified
-from models.contacts import ContactClassifier
-from models.hush import babble
-from models.insults import InsultClassifier
+from daemon.listening import load_listener
 from models.interfaces import SpeechRecogniser, Utterance
-from models.lexicon import LexiconClassifier
-from models.spans import OmniSpanDetector
+from models.recognition.batcher import Batcher
+from models.recognition.hush import babble
+from models.recognition.whisper import WhisperRecogniser
+from models.sound.spans import OmniSpanDetector
+from models.text.chinese import to_simplified
+from models.text.contacts import ContactClassifier
+from models.text.insults import InsultClassifier
+from models.text.lexicon import LexiconClassifier
 from models.weights import WeightsCache, cache_folder
-from models.whisper import WhisperRecogniser
-from pipeline.analyse import Analyser, WordLists
+from pipeline.analyse import Analyser
 from pipeline.audio import WINDOW_S
 from pipeline.speech import SpeechGate
+from pipeline.words import WordLists, WordSearch
 
 log = structlog.get_logger()
 
@@ -95,9 +97,9 @@ async def loaded_analysis(
                 asyncio.to_thread(OmniSpanDetector),
             )
             gate = SpeechGate(settings.speech, detector if settings.speech.second_opinion else None)
-            analyser = Analyser(
-                batcher, gate, [lexicon, ContactClassifier()], [insults], taxonomy, lists_of, executor
-            )
+            words = WordSearch([lexicon, ContactClassifier()], [insults], lists_of)
+            listener = await asyncio.to_thread(load_listener, settings, detector)
+            analyser = Analyser(batcher, gate, words, listener, taxonomy, executor)
             log.info(
                 "models_loaded", model=_model_name(settings.recogniser.model), workers=recogniser.workers
             )

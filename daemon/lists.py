@@ -11,7 +11,7 @@ import structlog
 
 from config.errors import AudiowardenError, ConfigError
 from config.settings import AccountSettings
-from models.wordlists import MAX_WORD_CHARACTERS, MAX_WORDS, ListMatcher, read_lists
+from models.text.wordlists import MAX_WORD_CHARACTERS, MAX_WORDS, ListMatcher, read_lists
 
 log = structlog.get_logger()
 

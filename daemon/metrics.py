@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from models.batcher import Batcher
+from models.recognition.batcher import Batcher
 from pipeline.analyse import Analysis
 from pipeline.audio import Window
 from pipeline.report import Failure

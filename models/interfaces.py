@@ -13,6 +13,10 @@ from models.results import AudioSpans, TextFinding, Transcript
 
 Samples = NDArray[np.float32]
 """Mono audio, shape (n,), float32 in -1..1, 16 kHz."""
+Scores = NDArray[np.float32]
+"""Probabilities 0..1, shape (patches, 521): AudioSet classes in the order of YAMNet's class map."""
+Voiceprint = NDArray[np.float32]
+"""Shape (256,), of length 1: the cosine of two is their scalar product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,20 @@ class AudioSpanDetector(Protocol):
 
     def detect(self, samples: Samples) -> AudioSpans:
         """Return the spans within `samples`."""
+
+
+class SoundTagger(Protocol):
+    """Names sounds; blocking, thread-safe, tens of milliseconds a window."""
+
+    def tag(self, samples: Samples) -> Scores:
+        """Return how probable each of AudioSet's 521 classes is in each 0.96 s of `samples`."""
+
+
+class SpeakerEmbedder(Protocol):
+    """Tells voices apart; blocking, thread-safe, up to a tenth of a second a window."""
+
+    def embed(self, samples: Samples) -> Voiceprint | None:
+        """Return the voiceprint of the one who speaks in `samples`; None: too short."""
 
 
 class TextClassifier(Protocol):

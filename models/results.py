@@ -60,6 +60,18 @@ class TextFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundFinding:
+    """One label found in the sound of a window and its probability (0..1)."""
+
+    label: Label
+    probability: float
+    detector: str
+    """Which detector says so: `moan`, `songs`, `gender` …"""
+    name: str = ""
+    """Whom or what it was recognised as: the name of an enrolled voice or song."""
+
+
+@dataclass(frozen=True, slots=True)
 class ListMatch:
     """A word of a customer's own list and every place in the text where it stands."""
 

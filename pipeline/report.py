@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from config.taxonomy import Label, RiskType
-from models.results import EMPTY_TRANSCRIPT, ListMatch, Span, Transcript
+from models.results import EMPTY_TRANSCRIPT, ListMatch, SoundFinding, Span, Transcript
 from pipeline.source import SourceFault
 
 
@@ -35,6 +35,8 @@ class Finding:
     evidence: Evidence
     spans: tuple[Span, ...] = ()
     """Places in the report's `text`."""
+    name: str = ""
+    """The enrolled voice or song that was recognised."""
 
 
 class Failure(StrEnum):
@@ -57,6 +59,8 @@ class WindowReport:
     level: RiskLevel = RiskLevel.PASS
     findings: tuple[Finding, ...] = ()
     """Every label that applies, the strongest first."""
+    attributes: tuple[SoundFinding, ...] = ()
+    """What was heard of the business types: the more probable of a type first, whatever the policy says."""
     list_matches: tuple[ListMatch, ...] = ()
     transcript: Transcript = EMPTY_TRANSCRIPT
     text: str = ""

@@ -10,7 +10,7 @@ import webrtcvad
 
 from config.settings import SpeechSettings
 from models.interfaces import AudioSpanDetector, Samples
-from models.results import Transcript
+from models.results import AudioSpans, Transcript
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
 
 FRAME_SAMPLES = SAMPLE_RATE_HZ // 50
@@ -58,6 +58,8 @@ class Activity:
     """Somebody speaks or sings (songs have words too), so that recognition may find something."""
     assumed: bool = False
     """Taken for granted because the stream was talking just before; to be asked again if few words come."""
+    spans: AudioSpans | None = None
+    """What the second opinion heard, when it was asked."""
 
 
 class SpeechGate:
@@ -82,7 +84,7 @@ class SpeechGate:
             return Activity(silent=False, worth=True, assumed=True)
         spans = self._second_opinion.detect(samples)
         worth = covered_s((*spans.speech, *spans.singing)) >= MIN_VOICE_S
-        return Activity(silent=not worth and not spans.music, worth=worth)
+        return Activity(silent=not worth and not spans.music, worth=worth, spans=spans)
 
 
 def is_plain_speech(transcript: Transcript) -> bool:

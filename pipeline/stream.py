@@ -181,7 +181,7 @@ class Stream:
             self._sink.analysed(window, analysis)
         if analysis is not None and (self.spec.report_all or analysis.level is not RiskLevel.PASS):
             await self._sink.window(await self._report(window, analysis, began_at))
-        self._previous = Previous(window.index, analysis.transcript) if analysis is not None else None
+        self._previous = self._stages.analyser.previous(self.spec, window, analysis)
         self._previous_window = window if self.spec.previous_clip else None
 
     def _deadline(self) -> float | None:
@@ -210,6 +210,7 @@ class Stream:
             processing_ended_at=self._stages.clock(),
             level=analysis.level,
             findings=analysis.findings,
+            attributes=analysis.attributes,
             list_matches=analysis.list_matches,
             transcript=analysis.transcript,
             text=analysis.text,

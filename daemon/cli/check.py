@@ -19,6 +19,7 @@ from daemon.analysis import taxonomy_of
 from daemon.cli.common import ConfigOption, one_sentence
 from daemon.lists import read_folder
 from models.errors import WeightsError
+from models.packaged import DETECTOR_MODELS
 from models.weights import WeightsCache, cache_folder
 
 LIBRARIES = {
@@ -80,10 +81,13 @@ def _texts(settings: Settings) -> str:
 def _weights(settings: Settings) -> str:
     cache = WeightsCache(cache_folder(settings.recogniser.cache_dir))
     model = settings.recogniser.model
-    folder = cache.find(model)
-    if folder is None:
-        raise WeightsError(f"{model} is not on this machine: run `audiowarden models fetch {model}`")
-    return f"{model} in {folder}" + ("" if cache.verify(model) else ", contents unknown to us")
+    for name in (model, *DETECTOR_MODELS):
+        if cache.find(name) is None:
+            raise WeightsError(f"{name} is not on this machine: run `audiowarden models fetch {name}`")
+        known = cache.verify(name)
+        if name == model:
+            doubt = "" if known else ", contents unknown to us"
+    return f"{model} in {cache.path(model)}{doubt}, and {', '.join(DETECTOR_MODELS)}"
 
 
 def _data_folder(folder: Path) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from daemon.cli.common import one_sentence
 from daemon.lists import read_folder
-from models.wordlists import ListMatcher
+from models.text.wordlists import ListMatcher
 
 app = typer.Typer(name="lists", help="Customers' own word lists.", no_args_is_help=True)
 

@@ -1,4 +1,4 @@
-"""`audiowarden models`: list, fetch and check the recogniser's weights."""
+"""`audiowarden models`: list, fetch and check the weights of the recogniser and of the detectors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.errors import WeightsError
+from models.packaged import DETECTOR_MODELS
 from models.weights import WeightsCache, cache_folder
 
-app = typer.Typer(name="models", help="The speech recogniser's weights.", no_args_is_help=True)
+app = typer.Typer(name="models", help="The models' weights.", no_args_is_help=True)
 
 CacheDir = Annotated[
     Path | None,
@@ -42,7 +43,7 @@ def list_models(cache_dir: CacheDir = None) -> None:
 
 @app.command("fetch")
 def fetch(
-    names: Annotated[list[str], typer.Argument(help="base, tiny.en, or any faster-whisper model.")],
+    names: Annotated[list[str], typer.Argument(help="base, tiny.en, yamnet, any faster-whisper model ...")],
     cache_dir: CacheDir = None,
 ) -> None:
     """Make models available on this machine; what is there and whole is left alone."""
@@ -110,9 +111,13 @@ def _names(cache: WeightsCache) -> list[str]:
 
 def _present(cache: WeightsCache) -> list[str]:
     """Names of the models in the cache folder, whole or not."""
+    detectors = [name for name in DETECTOR_MODELS if cache.path(name).is_dir()]
     prefix = "whisper-"
     folders = sorted(cache.folder.glob(f"{prefix}*")) if cache.folder.is_dir() else []
-    return [folder.name.removeprefix(prefix).replace("--", "/") for folder in folders if folder.is_dir()]
+    recognisers = [
+        folder.name.removeprefix(prefix).replace("--", "/") for folder in folders if folder.is_dir()
+    ]
+    return recognisers + detectors
 
 
 def _size_bytes(folder: Path) -> int:

@@ -93,7 +93,7 @@ async def _run(
                 continue
             began = time.perf_counter()
             found = await analyser.analyse(spec, window, previous, deadline=None)
-            previous = Previous(window.index, found.transcript)
+            previous = analyser.previous(spec, window, found)
             show(window, found, time.perf_counter() - began)
     finally:
         await source.stop()

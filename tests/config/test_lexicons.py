@@ -9,7 +9,7 @@ import pytest
 from config.errors import ConfigError
 from config.lexicons import Lexicon, Match, load_lexicons, parse_lexicon
 from config.taxonomy import RiskType, load_taxonomy
-from models.normalise import characters, fold, words
+from models.text.normalise import characters, fold, words
 
 GROUP = 'label = "insult.personal"\nprobability = 0.9\nterms = ["so and so"]\n'
 

@@ -29,6 +29,7 @@ from pipeline.retry import Backoff, RetryBudget
 from pipeline.source import Position, SourceError, SourceFault
 from pipeline.speech import SpeechGate
 from pipeline.stream import Stages
+from pipeline.words import WordSearch
 from tests.daemon.contracts.requests import request
 from tests.daemon.full_disk import full_disk
 from tests.support.consumer import Consumer
@@ -82,9 +83,13 @@ async def house(
         async with aiohttp.ClientSession() as session:
             gate = SpeechGate(SpeechSettings(), None)
             analyser = Analyser(
-                FakeTranscriber(*["fine"] * 99), gate, [WordClassifier("idiot")], [], load_taxonomy(),
-                lambda _: None, executor,
-            )  # fmt: skip
+                FakeTranscriber(*["fine"] * 99),
+                gate,
+                WordSearch([WordClassifier("idiot")], [], lambda _: None),
+                None,
+                load_taxonomy(),
+                executor,
+            )
             retries = Backoff(0.01, 0.0, 0.01, 2)
             stages = Stages(open_source, analyser, FakeClips(), lambda _: RetryBudget(retries), 8.0)
             metrics = Metrics()

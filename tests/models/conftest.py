@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from models.chinese import to_simplified
+from models.recognition.whisper import WhisperRecogniser
+from models.text.chinese import to_simplified
 from models.weights import WeightsCache, cache_folder
-from models.whisper import WhisperRecogniser
 
 
 def _weights(model: str) -> Path:
@@ -27,6 +27,16 @@ def tiny_weights() -> Path:
 @pytest.fixture(scope="session")
 def base_weights() -> Path:
     return _weights("base")
+
+
+@pytest.fixture(scope="session")
+def yamnet_weights() -> Path:
+    return _weights("yamnet")
+
+
+@pytest.fixture(scope="session")
+def voiceprint_weights() -> Path:
+    return _weights("voiceprint")
 
 
 @pytest.fixture(scope="session")

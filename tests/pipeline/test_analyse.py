@@ -13,6 +13,7 @@ from models.interfaces import Samples
 from models.results import AudioSpans
 from pipeline.analyse import Analyser, Analysis, Previous
 from pipeline.speech import SpeechGate
+from pipeline.words import WordSearch
 from tests.support.streams import FakeTranscriber, spec, spoken_window
 
 SPEECH = AudioSpans(((0.0, 9.0),), (), ())
@@ -46,7 +47,8 @@ async def analyse(
     """Analyse windows of one stream, one after the other."""
     gate = SpeechGate(SpeechSettings(), opinions)
     transcriber = FakeTranscriber(*texts)
-    analyser = Analyser(transcriber, gate, [], [], load_taxonomy(), lambda _: None, threads)
+    words = WordSearch([], [], lambda _: None)
+    analyser = Analyser(transcriber, gate, words, None, load_taxonomy(), threads)
     previous = None
     done = []
     for index in indices or range(len(texts)):

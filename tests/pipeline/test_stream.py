@@ -14,13 +14,14 @@ from config.taxonomy import RiskType, load_taxonomy
 from daemon.storage.interfaces import StorageError
 from models.errors import OverloadedError, RecognitionError
 from models.interfaces import TextClassifier
-from pipeline.analyse import Analyser, WordLists
+from pipeline.analyse import Analyser
 from pipeline.audio import LostWindow
 from pipeline.report import Failure, RiskLevel, StreamEnd, StreamSpec
 from pipeline.retry import Backoff, RetryBudget
 from pipeline.source import Position, SourceError, SourceFault
 from pipeline.speech import SpeechGate
 from pipeline.stream import Stages, Stream
+from pipeline.words import WordLists, WordSearch
 from tests.support.streams import (
     FakeClips,
     FakeTranscriber,
@@ -66,7 +67,12 @@ class Room:
         self.clips = clips or FakeClips()
         gate = SpeechGate(SpeechSettings(), None)
         analyser = Analyser(
-            self.transcriber, gate, classifiers, [], load_taxonomy(), lambda _: lists, executor
+            self.transcriber,
+            gate,
+            WordSearch(classifiers, [], lambda _: lists),
+            None,
+            load_taxonomy(),
+            executor,
         )
         stages = Stages(
             sources.open, analyser, self.clips, lambda _: RetryBudget(Backoff(0.01, 0.01, 0.02, 3)), 8.0

@@ -77,4 +77,4 @@ def small_model(folder: Path) -> PackagedModel:
         )
         for name, content in CONTENTS.items()
     ]
-    return PackagedModel("small", "two small packages", tuple(files))
+    return PackagedModel("small", "whisper-small", "two small packages", tuple(files))

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from config.taxonomy import RiskType, Taxonomy
+from daemon.contracts.audiostream.heard import audio_tags, business_labels, describe
 from daemon.contracts.audiostream.replies import MESSAGES, Code
 from daemon.contracts.audiostream.schema import StartRequest
 from models.results import ListMatch, Span
@@ -18,10 +19,6 @@ LIST_DESCRIPTION = {"zh": "命中自定义名单", "en": "Hit custom list"}
 LIST_LABEL = "customlist"
 """riskLabel1 of a window in which only a customer's own list was hit; the documents name none."""
 SOURCE_NONE, SOURCE_TEXT, SOURCE_AUDIO = 1000, 1001, 1003
-MIN_LANGUAGE_PROBABILITY = 0.5
-"""Below, the language is a guess among several, and none is named."""
-LANGUAGE_CODES = {"zh": 0, "en": 1, "yue": 2, "bo": 3, "ug": 4, "mn": 5, "ko": 6}
-"""The contract's numbers for spoken languages by ISO 639 code; any other is -1."""
 
 
 class PayloadWriter:
@@ -95,9 +92,9 @@ class PayloadWriter:
             "audioText": report.text,
             "riskDetail": self._risk_detail(report, source),
             "auxInfo": self._aux_info(report),
-            "businessLabels": [],
+            "businessLabels": business_labels(report.attributes, self._taxonomy, self._language),
             "allLabels": [self._label(finding) for finding in report.findings],
-            "audioTags": self._audio_tags(report),
+            "audioTags": audio_tags(report.attributes, frozenset(self._asked), self._taxonomy),
             "vadCode": 0 if report.silent else 1,
         }
         if self._request.data.returnPreAudio:
@@ -118,7 +115,7 @@ class PayloadWriter:
         return name.lower(), finding.label.label2, finding.label.label3
 
     def _describe(self, finding: Finding) -> str:
-        return "：".join(self._taxonomy.describe(finding.label, self._language))
+        return describe(finding.label, self._taxonomy, self._language)
 
     def _label(self, finding: Finding) -> dict[str, Any]:
         labels = self._path(finding)
@@ -135,6 +132,9 @@ class PayloadWriter:
         detail: dict[str, Any] = {"audioText": report.text, "riskSource": source}
         if report.list_matches:
             detail["matchedLists"] = _matched_lists(report.list_matches)
+        names = _recognised(report.findings)
+        if names:
+            detail["audioMatches"] = names
         spans = _outermost(span for finding in report.findings for span in finding.spans)
         if spans:
             detail["riskSegments"] = [
@@ -156,16 +156,6 @@ class PayloadWriter:
             info["passThrough"] = self._pass_through
         return info
 
-    def _audio_tags(self, report: WindowReport) -> dict[str, Any]:
-        tags: dict[str, Any] = {}
-        transcript = report.transcript
-        sure = transcript.language_probability >= MIN_LANGUAGE_PROBABILITY
-        if RiskType.LANGUAGE in self._asked and transcript.language and sure:
-            code = LANGUAGE_CODES.get(report.transcript.language, -1)
-            probability = round(report.transcript.language_probability * 100)
-            tags["language"] = [{"label": code, "probability": probability}]
-        return tags
-
 
 def _source(findings: Iterable[Finding], list_matches: Iterable[ListMatch]) -> int:
     evidence = [finding.evidence for finding in findings]
@@ -181,6 +171,15 @@ def _matched_lists(matches: Iterable[ListMatch]) -> list[dict[str, Any]]:
             {"word": match.word, "position": _positions(match.spans)}
         )
     return [{"name": name, "words": words} for name, words in by_list.items()]
+
+
+def _recognised(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Name the enrolled voices and songs; the documents have no field for them."""
+    return [
+        {"name": each.name, "riskLabel3": each.label.label3, "probability": round(each.probability, 4)}
+        for each in findings
+        if each.name
+    ]
 
 
 def _outermost(spans: Iterable[Span]) -> list[Span]:

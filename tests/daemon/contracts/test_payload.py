@@ -6,7 +6,7 @@ from typing import Any
 
 from config.taxonomy import Label, RiskType, load_taxonomy
 from daemon.contracts.audiostream.contract import AudioStreamContract
-from models.results import ListMatch, Span, Transcript
+from models.results import ListMatch, SoundFinding, Span, Transcript
 from pipeline.report import Evidence, Failure, Finding, RiskLevel, StreamEnd, WindowReport
 from pipeline.source import SourceFault
 from tests.daemon.contracts.requests import request
@@ -127,11 +127,53 @@ def test_a_window_that_was_not_moderated_says_so_and_no_more() -> None:
 
 
 def test_language_is_tagged_when_asked_for() -> None:
-    window = report(transcript=Transcript("hello", "en", 0.97, -0.1, 0.0), text="hello")
-    assert written(window, type="LANGUAGE")["audioDetail"]["audioTags"]["language"] == [
-        {"label": 1, "probability": 97}
+    english = SoundFinding(Label(RiskType.LANGUAGE, "spoken", "english"), 0.97, "test")
+    detail = written(report(attributes=(english,)), type="LANGUAGE", acceptLang="en")["audioDetail"]
+    assert detail["audioTags"] == {"language": [{"label": 1, "probability": 97}]}
+    assert detail["businessLabels"] == [
+        {
+            "businessLabel1": "language",
+            "businessLabel2": "spoken",
+            "businessLabel3": "english",
+            "businessDescription": "Language：Spoken language：English",
+            "probability": 97,
+            "confidenceLevel": 2,
+        }
     ]
-    assert "language" not in written(window, type="AD")["audioDetail"]["audioTags"]
+    assert detail["riskLevel"] == "PASS"
+
+
+def test_of_several_values_the_probable_one_is_the_business_label() -> None:
+    heard = (
+        SoundFinding(Label(RiskType.GENDER, "gender", "male"), 0.8, "test"),
+        SoundFinding(Label(RiskType.TIMBRE, "male", "uncle"), 0.6, "test"),
+        SoundFinding(Label(RiskType.TIMBRE, "male", "youth"), 0.3, "test"),
+        SoundFinding(Label(RiskType.GENDER, "gender", "female"), 0.2, "test"),
+    )
+    detail = written(report(attributes=heard), type="AD", businessType="GENDER_TIMBRE_SING")["audioDetail"]
+    assert [each["businessLabel3"] for each in detail["businessLabels"]] == ["male", "uncle"]
+    assert [each["confidenceLevel"] for each in detail["businessLabels"]] == [1, 0]
+    assert detail["audioTags"] == {
+        "gender": {"label": "男性", "probability": 80},
+        "timbre": [{"label": "大叔", "probability": 60}, {"label": "青年", "probability": 30}],
+        "song": 0,
+    }
+
+
+def test_what_was_heard_is_named_with_its_source() -> None:
+    song = Finding(
+        Label(RiskType.BANEDAUDIO, "recording", "banned"),
+        RiskLevel.REJECT,
+        0.97,
+        Evidence.AUDIO,
+        name="that song",
+    )
+    detail = written(report(level=RiskLevel.REJECT, findings=(song,)), type="BANEDAUDIO")["audioDetail"]
+    assert detail["riskLabel1"] == "banedaudio"
+    assert detail["riskSource"] == detail["riskDetail"]["riskSource"] == 1003
+    assert detail["riskDetail"]["audioMatches"] == [
+        {"name": "that song", "riskLabel3": "banned", "probability": 0.97}
+    ]
 
 
 def test_the_finish_notice_counts_seconds_and_names_the_fault() -> None:

@@ -1,0 +1,97 @@
+"""One window of sound as detectors get it: what the shared models make of it is asked once, when needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from config.taxonomy import RiskType
+from models.interfaces import (
+    AudioSpanDetector,
+    Samples,
+    Scores,
+    SoundTagger,
+    SpeakerEmbedder,
+    Voiceprint,
+)
+from models.results import AudioSpans, SoundFinding
+
+SAMPLE_RATE_HZ = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """The models that several detectors listen with."""
+
+    spans: AudioSpanDetector
+    tagger: SoundTagger
+    embedder: SpeakerEmbedder
+
+
+class Hearing:
+    """A window of one stream; made for it, used by one thread at a time, and dropped.
+
+    `samples` is the window, `before` the window that ended where it begins, None when there was none.
+    """
+
+    def __init__(
+        self, samples: Samples, senses: Senses, before: Samples | None = None, spans: AudioSpans | None = None
+    ) -> None:
+        """`spans` spares asking again what is known already."""
+        self.samples = samples
+        self.before = before
+        self._senses = senses
+        self._spans = spans
+
+    @cached_property
+    def spans(self) -> AudioSpans:
+        """Where somebody speaks or sings, and where music plays."""
+        return self._spans if self._spans is not None else self._senses.spans.detect(self.samples)
+
+    @cached_property
+    def scores(self) -> Scores:
+        """How probable each of AudioSet's classes is in each 0.96 s, shape (patches, 521)."""
+        return self._senses.tagger.tag(self.samples)
+
+    @cached_property
+    def speech(self) -> Samples:
+        """Only what is spoken, one piece after the other: shape (m,), empty when nobody speaks."""
+        pieces = [
+            self.samples[round(start_s * SAMPLE_RATE_HZ) : round(end_s * SAMPLE_RATE_HZ)]
+            for start_s, end_s in without(self.spans.speech, self.spans.singing)
+        ]
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+    @cached_property
+    def voiceprint(self) -> Voiceprint | None:
+        """Of the one who speaks; None when too little is spoken."""
+        return self._senses.embedder.embed(self.speech)
+
+
+class SoundDetector(Protocol):
+    """Finds labels in the sound of a window; blocking, thread-safe."""
+
+    @property
+    def risks(self) -> frozenset[RiskType]:
+        """What it can find; it is asked only for streams that want one of them."""
+
+    def detect(self, hearing: Hearing) -> list[SoundFinding]:
+        """Return the findings, of any of `risks`. Raises RecognitionError when a model fails."""
+
+
+def without(
+    spans: tuple[tuple[float, float], ...], others: tuple[tuple[float, float], ...]
+) -> list[tuple[float, float]]:
+    """Return what of `spans` lies in none of `others`, in order."""
+    left = sorted(spans)
+    for cut_start, cut_end in others:
+        left = [
+            piece
+            for start, end in left
+            for piece in ((start, min(end, cut_start)), (max(start, cut_end), end))
+            if piece[0] < piece[1]
+        ]
+    return left

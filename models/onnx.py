@@ -1,0 +1,40 @@
+"""A network in the ONNX format on one thread; the only importer of onnxruntime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from models.errors import RecognitionError, WeightsError
+
+
+class OnnxModel:
+    """A network with one input. Thread-safe; a call keeps to the thread that makes it."""
+
+    def __init__(self, path: Path) -> None:
+        """Load the weights. Raises WeightsError that names the file and what to do."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            # The library's errors have no common root but Exception.
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise WeightsError(
+                f"cannot load {path}: {reason}; run `audiowarden models fetch {path.parent.name}`"
+            ) from None
+        self._input = self._session.get_inputs()[0].name
+
+    def run(self, values: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the network's outputs. Raises RecognitionError."""
+        try:
+            return [np.asarray(each) for each in self._session.run(None, {self._input: values})]
+        except Exception as error:
+            raise RecognitionError(f"a network failed: {type(error).__name__}") from error

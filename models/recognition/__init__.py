@@ -1,0 +1,1 @@
+"""Recognition of speech: the recogniser, the batcher in front of it, and what it is not believed."""

@@ -1,0 +1,1 @@
+"""Enrolled recordings, found again in what a stream plays."""

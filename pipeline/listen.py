@@ -1,0 +1,42 @@
+"""Asks the detectors of sound that a stream wants about its windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from config.taxonomy import RiskType
+from models.hearing import Hearing, Senses, SoundDetector
+from models.interfaces import Samples
+from models.results import AudioSpans, SoundFinding
+from pipeline.speech import audible
+
+
+class Listener:
+    """All detectors of sound; blocking, thread-safe, holds no state of a stream."""
+
+    def __init__(self, senses: Senses, detectors: Sequence[SoundDetector]) -> None:
+        self._senses = senses
+        self._detectors = detectors
+
+    def listens(self, risks: frozenset[RiskType]) -> bool:
+        """Say whether any detector looks for one of the risks."""
+        return any(detector.risks & risks for detector in self._detectors)
+
+    def hear(
+        self,
+        risks: frozenset[RiskType],
+        samples: Samples,
+        before: Samples | None,
+        spans: AudioSpans | None,
+    ) -> list[SoundFinding]:
+        """Return what was asked for and found, the more probable first; nothing where nothing is audible.
+
+        `before` is the window before, `spans` what is known of this one already. Raises RecognitionError.
+        """
+        wanted = [detector for detector in self._detectors if detector.risks & risks]
+        if not wanted or not audible(samples):
+            return []
+        hearing = Hearing(samples, self._senses, before, spans)
+        found = [finding for detector in wanted for finding in detector.detect(hearing)]
+        asked = [finding for finding in found if finding.label.risk in risks]
+        return sorted(asked, key=lambda finding: -finding.probability)

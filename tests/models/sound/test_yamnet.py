@@ -1,0 +1,49 @@
+"""Sound events with the real weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import WeightsError
+from models.interfaces import Samples
+from models.sound.yamnet import YamnetTagger
+from pipeline.audio import to_samples
+from tests.support.speech import noise, speech_pcm
+
+
+@pytest.fixture(scope="module")
+def tagger(yamnet_weights: Path) -> YamnetTagger:
+    return YamnetTagger(yamnet_weights)
+
+
+def best(tagger: YamnetTagger, samples: Samples) -> str:
+    return tagger.classes[int(tagger.tag(samples).mean(axis=0).argmax())]
+
+
+def test_speech_is_speech(tagger: YamnetTagger) -> None:
+    spoken = to_samples(speech_pcm("The bakery on the corner opens at six in the morning."))
+    scores = tagger.tag(spoken)
+    assert best(tagger, spoken) == "Speech"
+    assert scores.dtype == np.float32
+    assert ((scores >= 0) & (scores <= 1)).all()
+
+
+def test_noise_is_no_speech(tagger: YamnetTagger) -> None:
+    scores = tagger.tag(to_samples(noise(3.0)))
+    assert scores[:, tagger.classes.index("Speech")].max() < 0.5
+
+
+@pytest.mark.parametrize(("seconds", "patches"), [(0.0, 0), (0.01, 0), (0.4, 0), (0.6, 1), (10.0, 10)])
+def test_patches_are_nearly_a_second(tagger: YamnetTagger, seconds: float, patches: int) -> None:
+    assert tagger.tag(np.zeros(round(seconds * 16_000), np.float32)).shape == (patches, 521)
+
+
+def test_damaged_weights_are_named(yamnet_weights: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "yamnet"
+    damaged.mkdir()
+    (damaged / "model.onnx").write_bytes(b"no network")
+    with pytest.raises(WeightsError, match=r"model\.onnx.*models fetch yamnet"):
+        YamnetTagger(damaged)

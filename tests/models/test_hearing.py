@@ -1,0 +1,60 @@
+"""A window as detectors get it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.hearing import Hearing, Senses, without
+from models.interfaces import Samples, Scores, Voiceprint
+from models.results import AudioSpans
+
+
+class CountingSenses:
+    """All three models, with answers of their own; remembers what each was given."""
+
+    def __init__(self, spans: AudioSpans) -> None:
+        self._spans = spans
+        self.asked: list[str] = []
+        self.embedded: list[int] = []
+
+    def detect(self, _: Samples) -> AudioSpans:
+        self.asked.append("spans")
+        return self._spans
+
+    def tag(self, samples: Samples) -> Scores:
+        self.asked.append("scores")
+        return np.zeros((len(samples) // 16_000, 521), np.float32)
+
+    def embed(self, samples: Samples) -> Voiceprint | None:
+        self.asked.append("voiceprint")
+        self.embedded.append(len(samples))
+        return None
+
+
+SAMPLES: Samples = np.linspace(0.0, 1.0, 160_000, dtype=np.float32)
+
+
+def test_speech_is_what_nobody_sings() -> None:
+    assert without(((0.0, 5.0), (6.0, 9.0)), ((4.0, 7.0),)) == [(0.0, 4.0), (7.0, 9.0)]
+    assert without(((0.0, 5.0),), ((1.0, 2.0), (3.0, 4.0))) == [(0.0, 1.0), (2.0, 3.0), (4.0, 5.0)]
+    assert without(((1.0, 2.0),), ((0.0, 3.0),)) == []
+
+
+def test_every_model_is_asked_once_and_only_when_needed() -> None:
+    models = CountingSenses(AudioSpans(((1.0, 3.0), (5.0, 6.0)), (), ()))
+    hearing = Hearing(SAMPLES, Senses(models, models, models))
+    assert not models.asked
+    spoken = np.concatenate([SAMPLES[16_000:48_000], SAMPLES[80_000:96_000]])
+    for _ in range(2):
+        assert np.array_equal(hearing.speech, spoken)
+        assert hearing.voiceprint is None
+        assert hearing.scores.shape == (10, 521)
+    assert models.asked == ["spans", "voiceprint", "scores"]
+    assert models.embedded == [48_000]
+
+
+def test_what_is_known_is_not_asked_again() -> None:
+    models = CountingSenses(AudioSpans((), (), ()))
+    known = AudioSpans(((0.0, 1.0),), (), ())
+    assert len(Hearing(SAMPLES, Senses(models, models, models), spans=known).speech) == 16_000
+    assert not models.asked
