@@ -30,6 +30,17 @@ class ServerSettings(Section):
     drain_s: Seconds = 25.0
 
 
+class PullTemplates(Section):
+    """Addresses that streams of real-time clouds are pulled from; the request's fields fill the places.
+
+    An empty one: streams of that kind are refused.
+    """
+
+    trtc: str = ""
+    zego: str = ""
+    agora: str = ""
+
+
 class AccountSettings(Section):
     """A platform that may use the daemon."""
 
@@ -39,6 +50,12 @@ class AccountSettings(Section):
     max_streams: Annotated[int, Field(ge=0)] = 1000
     max_requests_per_s: Annotated[int, Field(ge=1)] = 500
     lists_dir: Path | None = None
+    app_ids: tuple[str, ...] = ()
+    event_ids: tuple[str, ...] = ()
+    callback_secret: SecretStr | None = None
+    callback_shape: Literal["nested", "flat"] = "nested"
+    stream_events: bool = False
+    pull_templates: PullTemplates = PullTemplates()
 
     @model_validator(mode="after")
     def _one_key(self) -> AccountSettings:
