@@ -18,6 +18,7 @@ from daemon.accounts import Accounts
 from daemon.admission import Admission
 from daemon.analysis import Analysis, loaded_analysis
 from daemon.clips import ClipWriter
+from daemon.contracts.audiostream import document as audiostream
 from daemon.contracts.audiostream.contract import AudioStreamContract
 from daemon.contracts.audiostream.routes import AudioStreamRoutes
 from daemon.contracts.errors import plain_errors
@@ -27,6 +28,7 @@ from daemon.ledger.interfaces import LedgerError
 from daemon.ledger.sqlite import SqliteLedger
 from daemon.lists import CustomerLists
 from daemon.metrics import Metrics
+from daemon.openapi import OpenApiRoutes
 from daemon.outbox import Outbox
 from daemon.registry import Registry
 from daemon.storage.interfaces import StorageError
@@ -188,6 +190,7 @@ def _routes(settings: Settings, parts: _Parts) -> web.Application:
     accounts = Accounts(settings.accounts)
     AudioStreamRoutes(parts.contract, accounts, parts.registry, parts.addresses, parts.metrics).add_to(app)
     ClipRoutes(parts.store).add_to(app)
+    OpenApiRoutes([audiostream.describe()]).add_to(app)
     HealthRoutes(parts.metrics, partial(_unready, parts)).add_to(app)
     return app
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from config.taxonomy import Label, RiskType, load_taxonomy
 from daemon.contracts.audiostream.contract import AudioStreamContract
+from daemon.contracts.audiostream.messages import Callback, FailureCallback
 from models.results import ListMatch, SoundFinding, Span, Transcript
 from pipeline.report import Evidence, Failure, Finding, RiskLevel, StreamEnd, WindowReport
 from pipeline.source import SourceFault
@@ -30,7 +31,10 @@ def report(**fields: Any) -> WindowReport:
 
 def written(window: WindowReport, **changes: Any) -> dict[str, Any]:
     contract = AudioStreamContract(load_taxonomy())
-    return contract.accept(REQUEST_ID, "acme", request(**changes)).window(window)
+    body = contract.accept(REQUEST_ID, "acme", request(**changes)).window(window)
+    # What is written is what /openapi.json describes, no field more and none of another kind.
+    (FailureCallback if window.failure else Callback).model_validate(body)
+    return body
 
 
 def test_a_hit_carries_labels_text_and_positions() -> None:
