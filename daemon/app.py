@@ -41,7 +41,7 @@ from pipeline.ingest.workers import IngestWorkers, Start
 from pipeline.network.addresses import AddressPolicy
 from pipeline.pull import PulledSource, abandoned_threads
 from pipeline.report import StreamSpec
-from pipeline.retry import PULL_BACKOFF, RetryBudget
+from pipeline.retry import RetryBudget
 from pipeline.source import Position, Source
 from pipeline.stream import Stages
 
@@ -136,7 +136,7 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     outbox = Outbox(ledger.callbacks, ledger.dead_letters, session, settings.callbacks, metrics)
     await outbox.start()
     house.push_async_callback(outbox.stop)
-    contract = AudioStreamContract(analysis.taxonomy)
+    contract = AudioStreamContract(analysis.taxonomy, settings.accounts)
     ingest = _ingest(settings, metrics)
     stages = _stages(settings, analysis, addresses, ingest, store)
     admission = Admission(analysis.batcher, settings.recogniser.max_load)
@@ -177,8 +177,8 @@ def _stages(
             return RemoteSource(ingest, spec.url, position, name=spec.stream_id)
         return PulledSource(spec.url, position, addresses, settings.network, name=spec.stream_id)
 
-    def retries(_: StreamSpec) -> RetryBudget:
-        return RetryBudget(PULL_BACKOFF)
+    def retries(spec: StreamSpec) -> RetryBudget:
+        return RetryBudget(spec.backoff)
 
     encode = partial(encode_mp3, bit_rate_kbps=settings.clips.bit_rate_kbps)
     clips = ClipWriter(store, encode, analysis.executor)

@@ -43,7 +43,7 @@ class _Plain(GenerateJsonSchema):
         total: bool,
     ) -> bool:
         if self.mode == "serialization":
-            return field["schema"]["type"] != "default"
+            return bool(field["schema"]["type"] != "default")
         return bool(super().field_is_required(field, total))
 
 

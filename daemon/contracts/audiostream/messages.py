@@ -90,6 +90,8 @@ class WindowInfo(Message):
     finishProcessTime: Annotated[int, Field(description="Milliseconds since the epoch.")]
     audioStartTime: Annotated[str, Field(description="`YYYY-MM-DD HH:MM:SS`, local time of the daemon.")]
     audioEndTime: str
+    userId: Annotated[str | None, Field(description="AGORA, one user's stream.")] = None
+    strUserId: Annotated[str | None, Field(description="TRTC and ZEGO, one user's stream.")] = None
     room: str | None = None
     passThrough: dict[str, Any] | None = None
 

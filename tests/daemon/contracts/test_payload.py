@@ -11,6 +11,7 @@ from models.results import ListMatch, SoundFinding, Span, Transcript
 from pipeline.report import Evidence, Failure, Finding, RiskLevel, StreamEnd, WindowReport
 from pipeline.source import SourceFault
 from tests.daemon.contracts.requests import request
+from tests.support.accounts import account
 
 REQUEST_ID = "c" * 32
 AD = Finding(Label(RiskType.AD, "contact", "wechat"), RiskLevel.REJECT, 0.95, Evidence.TEXT, (Span(0, 4),))
@@ -30,7 +31,7 @@ def report(**fields: Any) -> WindowReport:
 
 
 def written(window: WindowReport, **changes: Any) -> dict[str, Any]:
-    contract = AudioStreamContract(load_taxonomy())
+    contract = AudioStreamContract(load_taxonomy(), [account()])
     body = contract.accept(REQUEST_ID, "acme", request(**changes)).window(window)
     # What is written is what /openapi.json describes, no field more and none of another kind.
     (FailureCallback if window.failure else Callback).model_validate(body)
@@ -181,7 +182,7 @@ def test_what_was_heard_is_named_with_its_source() -> None:
 
 
 def test_the_finish_notice_counts_seconds_and_names_the_fault() -> None:
-    call = AudioStreamContract(load_taxonomy()).accept(
+    call = AudioStreamContract(load_taxonomy(), [account()]).accept(
         REQUEST_ID, "acme", request(data={"returnFinishInfo": 1})
     )
     assert call.wants_end
