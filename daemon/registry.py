@@ -128,10 +128,10 @@ class Registry:
         live.finishing.set()
         return True
 
-    def is_live(self, account: str, stream_id: str) -> bool:
-        """Whether the account has such a stream, and it has not been finished."""
+    def knows(self, account: str, stream_id: str) -> bool:
+        """Whether the account has such a stream: its last callback has not been written yet."""
         live = self._live.get(stream_id)
-        return live is not None and live.account == account and not live.closed
+        return live is not None and live.account == account
 
     @property
     def live_count(self) -> int:
