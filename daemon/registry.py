@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,11 @@ import structlog
 from config.errors import AudiowardenError
 from daemon.admission import UNHEARD, Admission, demand_of
 from daemon.contracts.interfaces import StreamCall, StreamContract
-from daemon.ledger.interfaces import Lease, LedgerError, Renewal, WorkQueue
+from daemon.ledger.interfaces import Lease, LedgerError, Renewal, Saving, WorkQueue
 from daemon.metrics import Metrics
+from daemon.numbering import Numbering
 from daemon.outbox import Delivery, Outbox
+from daemon.patience import LEDGER_RETRY_S, patiently
 from pipeline.analyse import Analysis
 from pipeline.audio import Window
 from pipeline.report import Failure, StreamEnd, WindowReport
@@ -28,7 +30,6 @@ log = structlog.get_logger()
 
 TAKE_AT_ONCE = 64
 TAKE_WAIT_S = 30.0
-LEDGER_RETRY_S = 1.0
 FAILED_STREAM_RETRY_S = 5.0
 MAX_CRASHES = 3
 """How often a stream is run before an error of our own ends it."""
@@ -127,6 +128,11 @@ class Registry:
         live.finishing.set()
         return True
 
+    def knows(self, account: str, stream_id: str) -> bool:
+        """Whether the account has such a stream: its last callback has not been written yet."""
+        live = self._live.get(stream_id)
+        return live is not None and live.account == account
+
     @property
     def live_count(self) -> int:
         """How many streams are being moderated or about to be."""
@@ -220,7 +226,7 @@ class Registry:
             log.exception("stream_crashed", attempt=lease.attempt + 1)
             self._metrics.stream_crashes.inc()
             if lease.attempt + 1 < MAX_CRASHES and not live.finishing.is_set():
-                await _patiently(lambda: lease.release(FAILED_STREAM_RETRY_S, failed=True))
+                await patiently(lambda: lease.release(FAILED_STREAM_RETRY_S, failed=True))
             else:
                 await self._close(lease, sink, StreamEnd(None, 0.0, "internal error"))
 
@@ -229,7 +235,7 @@ class Registry:
         await sink.ended(end)
         if (live := self._live.get(sink.stream_id)) is not None:
             live.closed = True
-        await _patiently(lease.done)
+        await patiently(lease.done)
         self._live.pop(sink.stream_id, None)
         fault = int(end.fault) if end.fault is not None else None
         log.info("stream_ended", fault=fault, reason=end.reason, streamed_s=round(end.streamed_s, 1))
@@ -273,6 +279,8 @@ class _Sink:
         self._admission = admission
         saved: dict[str, Any] = json.loads(lease.progress) if lease.progress else {}
         self.position = Position(saved.get("origin"), saved.get("next_index", 0))
+        self._numbering = Numbering.restore(saved)
+        self._one_at_a_time = asyncio.Lock()
         self.stream_id = call.spec.stream_id
 
     def analysed(self, window: Window, analysis: Analysis) -> None:
@@ -287,7 +295,7 @@ class _Sink:
             self._metrics.not_moderated(report.failure)
         if report.failure is Failure.OVERLOAD:
             self._admission.overloaded()
-        await self._send(f"{report.index:08d}", self._call.window(report))
+        await self._send(f"{report.index:08d}", self._call.window(report), report.index)
         log.info(
             "window_reported",
             window=report.index,
@@ -300,9 +308,15 @@ class _Sink:
 
     async def advance(self, position: Position) -> None:
         """Store how far the stream has come."""
-        self.position = position
-        saved = json.dumps({"origin": position.origin, "next_index": position.next_index}).encode()
-        await _patiently(lambda: self._lease.save(saved))
+        async with self._one_at_a_time:
+            self.position = position
+            self._numbering.settle()
+            saved = self._progress()
+            await patiently(lambda: self._lease.save(saved))
+
+    def _progress(self) -> bytes:
+        place = {"origin": self.position.origin, "next_index": self.position.next_index}
+        return json.dumps({**place, **self._numbering.document()}).encode()
 
     async def connection(self, state: str) -> None:
         """Count connections; `started` and `resumed` say that audio arrives."""
@@ -312,21 +326,22 @@ class _Sink:
     async def ended(self, end: StreamEnd) -> None:
         """Put the finish notice into the outbox, if one was asked for."""
         if self._call.wants_end:
-            await self._send("end", self._call.end(end, self.position.next_index))
+            index = self.position.next_index
+            await self._send("end", self._call.end(end, index), index)
+        await patiently(lambda: self._outbox.ended(self._call.spec.account, self.stream_id))
 
-    async def _send(self, sequence: str, payload: dict[str, Any]) -> None:
+    async def _send(self, key: str, payload: dict[str, Any], index: int) -> None:
+        """Number a callback and store it, the number with it: after a crash nothing is counted twice."""
         body = json.dumps(payload, ensure_ascii=False).encode()
-        delivery = Delivery(
-            stream_id=self.stream_id, sequence=sequence, url=self._call.callback_url, body=body
-        )
-        await _patiently(lambda: self._outbox.send(delivery))
-
-
-async def _patiently(operation: Callable[[], Awaitable[None]]) -> None:
-    """Repeat a write until the ledger takes it: a stream rather waits, visibly, than loses a result."""
-    while True:
-        try:
-            return await operation()
-        except LedgerError as error:
-            log.error("ledger_unavailable", reason=str(error))  # noqa: TRY400 - an expected error, no traceback
-            await asyncio.sleep(LEDGER_RETRY_S)
+        async with self._one_at_a_time:
+            delivery = Delivery(
+                stream_id=self.stream_id,
+                sequence=key,
+                url=self._call.callback_url,
+                body=body,
+                account=self._call.spec.account,
+                number=self._numbering.number(key),
+                place=index,
+            )
+            saving = Saving(self._lease, self._progress())
+            await patiently(lambda: self._outbox.send(delivery, saving))
