@@ -311,8 +311,7 @@ class _Sink:
         async with self._one_at_a_time:
             self.position = position
             self._numbering.settle()
-            saved = self._progress()
-            await patiently(lambda: self._lease.save(saved))
+            await patiently(lambda: self._lease.save(self._progress()))
 
     def _progress(self) -> bytes:
         place = {"origin": self.position.origin, "next_index": self.position.next_index}
@@ -327,11 +326,14 @@ class _Sink:
         """Put the finish notice into the outbox, if one was asked for."""
         if self._call.wants_end:
             index = self.position.next_index
-            await self._send("end", self._call.end(end, index), index)
-        await patiently(lambda: self._outbox.ended(self._call.spec.account, self.stream_id))
+            await self._send("end", self._call.end(end, index), index, last=True)
+        else:
+            await patiently(lambda: self._outbox.ended(self._call.spec.account, self.stream_id))
 
-    async def _send(self, key: str, payload: dict[str, Any], index: int) -> None:
-        """Number a callback and store it, the number with it: after a crash nothing is counted twice."""
+    async def _send(
+        self, key: str, payload: dict[str, Any], index: int | None, *, last: bool = False
+    ) -> None:
+        """Number a callback and store it with its number; history keeps it at `index` (None: not at all)."""
         body = json.dumps(payload, ensure_ascii=False).encode()
         async with self._one_at_a_time:
             delivery = Delivery(
@@ -342,6 +344,7 @@ class _Sink:
                 account=self._call.spec.account,
                 number=self._numbering.number(key),
                 place=index,
+                last=last,
             )
             saving = Saving(self._lease, self._progress())
             await patiently(lambda: self._outbox.send(delivery, saving))
