@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import re
+import string
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from config.taxonomy import RiskType
 
@@ -30,6 +39,14 @@ class ServerSettings(Section):
     drain_s: Seconds = 25.0
 
 
+PULL_PLACES = {
+    "trtc": {"sdkAppId", "userId", "userSig", "room", "roomIsNumber", "tokenId"},
+    "zego": {"streamId", "roomId", "stream", "testEnv", "tokenId"},
+    "agora": {"appId", "channel", "token", "uid", "tokenId"},
+}
+"""What the address of a stream may be made of."""
+
+
 class PullTemplates(Section):
     """Addresses that streams of real-time clouds are pulled from; the request's fields fill the places.
 
@@ -39,6 +56,25 @@ class PullTemplates(Section):
     trtc: str = ""
     zego: str = ""
     agora: str = ""
+
+    @field_validator("trtc", "zego", "agora")
+    @classmethod
+    def _fillable(cls, template: str, info: ValidationInfo) -> str:
+        if not template:
+            return template
+        known = PULL_PLACES[str(info.field_name)]
+        try:
+            parsed = list(string.Formatter().parse(template))
+        except ValueError as error:
+            raise ValueError(f"is no template: {error}") from None
+        places = [name for _, name, *_ in parsed if name is not None]
+        if any(form or conversion for *_, form, conversion in parsed):
+            raise ValueError("may hold places such as {tokenId} only, without a format")
+        if unknown := [name for name in places if name not in known]:
+            raise ValueError(f"has a place {{{unknown[0]}}}; known: {' '.join(sorted(known))}")
+        if urlsplit(template).scheme not in ("rtmp", "rtmps", "http", "https"):
+            raise ValueError("must be an rtmp, rtmps, http or https address")
+        return template
 
 
 class AccountSettings(Section):

@@ -18,6 +18,7 @@ from daemon.accounts import Accounts
 from daemon.admission import Admission
 from daemon.analysis import Analysis, loaded_analysis
 from daemon.clips import ClipWriter
+from daemon.contracts.audiostream import document as audiostream
 from daemon.contracts.audiostream.contract import AudioStreamContract
 from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.routes import AudioStreamRoutes
@@ -28,6 +29,7 @@ from daemon.ledger.interfaces import LedgerError
 from daemon.ledger.sqlite import SqliteLedger
 from daemon.lists import CustomerLists
 from daemon.metrics import Metrics
+from daemon.openapi import OpenApiRoutes
 from daemon.outbox import Outbox
 from daemon.registry import Registry
 from daemon.signing import Signer
@@ -42,7 +44,7 @@ from pipeline.ingest.workers import IngestWorkers, Start
 from pipeline.network.addresses import AddressPolicy
 from pipeline.pull import PulledSource, abandoned_threads
 from pipeline.report import StreamSpec
-from pipeline.retry import PULL_BACKOFF, RetryBudget
+from pipeline.retry import RetryBudget
 from pipeline.source import Position, Source
 from pipeline.stream import Stages
 
@@ -149,7 +151,7 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     )
     await outbox.start()
     house.push_async_callback(outbox.stop)
-    contract = AudioStreamContract(analysis.taxonomy)
+    contract = AudioStreamContract(analysis.taxonomy, settings.accounts)
     ingest = _ingest(settings, metrics)
     stages = _stages(settings, analysis, addresses, ingest, store)
     admission = Admission(analysis.batcher, settings.recogniser.max_load)
@@ -195,8 +197,8 @@ def _stages(
             return RemoteSource(ingest, spec.url, position, name=spec.stream_id)
         return PulledSource(spec.url, position, addresses, settings.network, name=spec.stream_id)
 
-    def retries(_: StreamSpec) -> RetryBudget:
-        return RetryBudget(PULL_BACKOFF)
+    def retries(spec: StreamSpec) -> RetryBudget:
+        return RetryBudget(spec.backoff)
 
     encode = partial(encode_mp3, bit_rate_kbps=settings.clips.bit_rate_kbps)
     clips = ClipWriter(store, encode, analysis.executor)
@@ -210,6 +212,7 @@ def _routes(settings: Settings, parts: _Parts) -> web.Application:
         parts.contract, accounts, parts.registry, parts.addresses, parts.metrics, parts.query
     ).add_to(app)
     ClipRoutes(parts.store).add_to(app)
+    OpenApiRoutes([audiostream.describe()]).add_to(app)
     HealthRoutes(parts.metrics, partial(_unready, parts)).add_to(app)
     return app
 

@@ -197,7 +197,7 @@ class Registry:
         try:
             document = json.loads(lease.body)
             call = self._contracts[document["contract"]].restore(document["call"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AudiowardenError) as error:
             # Written by another version: kept for the operator, and for that version to resume. The error's
             # text would hold what was stored, addresses with their keys among it.
             log.error(  # noqa: TRY400 - see above

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from config.taxonomy import Label, RiskType
 from models.results import EMPTY_TRANSCRIPT, ListMatch, SoundFinding, Span, Transcript
+from pipeline.retry import PULL_BACKOFF, Backoff
 from pipeline.source import SourceFault
 
 
@@ -99,5 +100,7 @@ class StreamSpec:
     previous_clip: bool = False
     moderate_every: int = 1
     """Moderate one window out of so many."""
-    list_names: frozenset[str] | None = field(default=None)
-    """Customer lists to apply; None: all of the account."""
+    backoff: Backoff = PULL_BACKOFF
+    """When a pull that failed is tried again."""
+    user: str | None = None
+    """Whose voice it is, where a room has a stream for each user and this is one of them."""

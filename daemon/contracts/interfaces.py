@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pydantic import BaseModel
+
 from pipeline.report import StreamEnd, StreamSpec, WindowReport
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a contract tells about itself: OpenAPI paths, and the models that they name."""
+
+    paths: dict[str, Any]
+    taken: tuple[type[BaseModel], ...]
+    """Models of what clients send."""
+    written: tuple[type[BaseModel], ...]
+    """Models of what the daemon sends."""
 
 
 class StreamCall(Protocol):

@@ -32,6 +32,7 @@ from pipeline.stream import Stages
 from pipeline.words import WordSearch
 from tests.daemon.contracts.requests import request
 from tests.daemon.full_disk import full_disk
+from tests.support.accounts import account
 from tests.support.consumer import Consumer
 from tests.support.streams import (
     FakeClips,
@@ -45,7 +46,7 @@ from tests.support.streams import (
 
 pytestmark = pytest.mark.usefixtures("nothing_blocks")
 
-CONTRACT = AudioStreamContract(load_taxonomy())
+CONTRACT = AudioStreamContract(load_taxonomy(), [account()])
 
 
 def call(consumer: Consumer, number: int = 1, **data: Any) -> AudioStreamCall:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from config.settings import AccountSettings
 from config.taxonomy import Taxonomy
 from daemon.contracts.audiostream import names
 from daemon.contracts.audiostream.payload import PayloadWriter
+from daemon.contracts.audiostream.pulls import pull_of
 from daemon.contracts.audiostream.schema import StartRequest
 from pipeline.report import StreamEnd, StreamSpec, WindowReport
 
@@ -19,13 +20,22 @@ STORED_KEY = "-"
 class AudioStreamCall:
     """One accepted `POST /audiostream/v4` (a `StreamCall`)."""
 
-    def __init__(self, request_id: str, account: str, body: Mapping[str, Any], taxonomy: Taxonomy) -> None:
-        """`body` is the request as it was sent. Raises pydantic.ValidationError when it is not valid."""
+    def __init__(
+        self, request_id: str, account: AccountSettings, body: Mapping[str, Any], taxonomy: Taxonomy
+    ) -> None:
+        """`body` is the request as it was sent.
+
+        Raises pydantic.ValidationError when it is not valid, and NotConfiguredError when the account has no
+        way to pull such streams.
+        """
         self._body = {**body, "accessKey": STORED_KEY}
         self.request = StartRequest.model_validate(self._body)
         self._asked = names.asked(self.request.type, self.request.businessType)
-        self._account = account
-        self._writer = PayloadWriter(request_id, self.request, body["data"], self._asked, taxonomy)
+        self._account = account.name
+        self._pull = pull_of(self.request.data, account.pull_templates)
+        self._writer = PayloadWriter(
+            request_id, self.request, body["data"], self._asked, taxonomy, self._pull.user
+        )
         self.spec = self._spec(request_id)
 
     def _spec(self, request_id: str) -> StreamSpec:
@@ -33,7 +43,7 @@ class AudioStreamCall:
         return StreamSpec(
             stream_id=request_id,
             account=self._account,
-            url=data.url or "",
+            url=self._pull.url,
             risks=frozenset(self._asked),
             language=None if data.lang == "auto" else data.lang,
             policy=self.request.eventId,
@@ -42,12 +52,14 @@ class AudioStreamCall:
             previous_text=data.returnPreText == 1,
             previous_clip=data.returnPreAudio == 1,
             moderate_every=1 + (data.audioDetectStep or 0),
+            backoff=self._pull.backoff,
+            user=self._pull.user,
         )
 
     @property
     def identity(self) -> str:
-        """The same url is the same stream; stored as a digest, since a url may hold a stream key."""
-        return "url-" + hashlib.sha256(self.spec.url.encode()).hexdigest()
+        """The same address, room or channel is the same stream."""
+        return self._pull.identity
 
     @property
     def callback_url(self) -> str:
@@ -77,13 +89,14 @@ class AudioStreamContract:
 
     name = "audiostream"
 
-    def __init__(self, taxonomy: Taxonomy) -> None:
+    def __init__(self, taxonomy: Taxonomy, accounts: Iterable[AccountSettings]) -> None:
         self._taxonomy = taxonomy
+        self._accounts = {account.name: account for account in accounts}
 
     def accept(self, request_id: str, account: str, body: Mapping[str, Any]) -> AudioStreamCall:
-        """Validate a request. Raises pydantic.ValidationError."""
-        return AudioStreamCall(request_id, account, body, self._taxonomy)
+        """Validate a request. Raises pydantic.ValidationError and NotConfiguredError."""
+        return AudioStreamCall(request_id, self._accounts[account], body, self._taxonomy)
 
     def restore(self, document: Mapping[str, Any]) -> AudioStreamCall:
-        """Build a stored call again."""
-        return AudioStreamCall(document["request_id"], document["account"], document["body"], self._taxonomy)
+        """Build a stored call again. Raises KeyError when its account is not configured any more."""
+        return self.accept(document["request_id"], document["account"], document["body"])

@@ -18,6 +18,8 @@ PASS_DESCRIPTION = {"zh": "正常", "en": "Normal"}
 LIST_DESCRIPTION = {"zh": "命中自定义名单", "en": "Hit custom list"}
 LIST_LABEL = "customlist"
 """riskLabel1 of a window in which only a customer's own list was hit; the documents name none."""
+USER_FIELDS = {"AGORA": "userId", "TRTC": "strUserId", "ZEGO": "strUserId"}
+"""Where a room's separate streams say whose they are."""
 SOURCE_NONE, SOURCE_TEXT, SOURCE_AUDIO = 1000, 1001, 1003
 
 
@@ -26,9 +28,12 @@ class PayloadWriter:
 
     def __init__(
         self, request_id: str, request: StartRequest, data: dict[str, Any], asked: dict[RiskType, str],
-        taxonomy: Taxonomy,
+        taxonomy: Taxonomy, user: str | None,
     ) -> None:  # fmt: skip
-        """`data` is the request's data as it was sent; `asked` the client's name of every risk type."""
+        """`data` is the request's data as it was sent; `asked` the client's name of every risk type; `user`
+        whose stream it is where a room has one for each.
+        """
+        self._user = user
         self._request_id = request_id
         self._request = request
         self._data = data
@@ -150,6 +155,8 @@ class PayloadWriter:
             "audioStartTime": _local_time(report.started_at),
             "audioEndTime": _local_time(report.ended_at),
         }
+        if self._user is not None:
+            info[USER_FIELDS[self._request.data.streamType]] = self._user
         if self._request.data.room is not None:
             info["room"] = self._request.data.room
         if self._pass_through is not None:

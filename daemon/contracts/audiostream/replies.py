@@ -35,10 +35,16 @@ NOTHING_KEPT = {
     "zh": "本服务不保存回调记录（callbacks.history_hours 为 0）",
     "en": "This server keeps no callbacks (callbacks.history_hours is 0)",
 }
-NOT_CONFIGURED = {
-    "zh": "本服务尚不支持 {stream_type}，请用 NORMAL 和 url 拉流",
+NOT_SUPPORTED = {
+    "zh": "本服务不支持 {stream_type}，请用 NORMAL 和 url 拉流",
     "en": "{stream_type} is not supported by this server; use NORMAL with a url",
 }
+NOT_CONFIGURED = {
+    "zh": "账号未配置 {stream_type} 拉流地址：请设置 accounts.pull_templates.{setting}",
+    "en": "{stream_type} is not configured for this account: set accounts.pull_templates.{setting} on the "
+    "server, or use NORMAL with a url",
+}
+CONFIGURABLE = {"TRTC", "ZEGO", "AGORA"}
 AT_CAPACITY = {
     "zh": "并发路数超限：本机处理能力已满，请稍后重试",
     "en": "QPS or stream quota exceeded: this server is at capacity, try again later",
@@ -96,6 +102,12 @@ def bad_parameter(field: str, fault: str, language: str) -> RefusedError:
     """Build the refusal of one field: its path and what it takes."""
     place = f"{field} " if field else ""
     return RefusedError(Code.BAD_PARAMETER, f"{MESSAGES[Code.BAD_PARAMETER][language]}: {place}{fault}")
+
+
+def not_configured(stream_type: str, language: str) -> str:
+    """Say what to configure so that streams of a kind are taken, or that nothing helps."""
+    texts = NOT_CONFIGURED if stream_type in CONFIGURABLE else NOT_SUPPORTED
+    return texts[language].format(stream_type=stream_type, setting=stream_type.lower())
 
 
 def refuse(error: ValidationError, language: str) -> RefusedError:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from daemon.accounts import Account, Accounts
 from daemon.contracts.audiostream import replies
 from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract
+from daemon.contracts.audiostream.pulls import NotConfiguredError
 from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.replies import Code, RefusedError
 from daemon.contracts.audiostream.schema import FinishRequest, QueryRequest
@@ -125,6 +126,9 @@ class AudioStreamRoutes:
             call = self._contract.accept(request_id, account.name, body)
         except ValidationError as error:
             raise replies.refuse(error, language) from None
+        except NotConfiguredError as error:
+            text = replies.not_configured(error.stream_type, language)
+            raise replies.bad_parameter("data.streamType", text, language) from None
         self._check_addresses(call, language)
         try:
             await self._registry.start(self._contract.name, call, limit=account.max_streams)
@@ -140,10 +144,6 @@ class AudioStreamRoutes:
         return replies.answer(request_id, Code.SUCCESS, language)
 
     def _check_addresses(self, call: AudioStreamCall, language: str) -> None:
-        stream_type = call.request.data.streamType
-        if stream_type != "NORMAL":
-            text = replies.NOT_CONFIGURED[language].format(stream_type=stream_type)
-            raise replies.bad_parameter("data.streamType", text, language)
         try:
             field = "data.url"
             self._addresses.check_url(call.spec.url, "stream")

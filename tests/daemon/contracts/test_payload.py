@@ -6,10 +6,12 @@ from typing import Any
 
 from config.taxonomy import Label, RiskType, load_taxonomy
 from daemon.contracts.audiostream.contract import AudioStreamContract
+from daemon.contracts.audiostream.messages import Callback, FailureCallback
 from models.results import ListMatch, SoundFinding, Span, Transcript
 from pipeline.report import Evidence, Failure, Finding, RiskLevel, StreamEnd, WindowReport
 from pipeline.source import SourceFault
 from tests.daemon.contracts.requests import request
+from tests.support.accounts import account
 
 REQUEST_ID = "c" * 32
 AD = Finding(Label(RiskType.AD, "contact", "wechat"), RiskLevel.REJECT, 0.95, Evidence.TEXT, (Span(0, 4),))
@@ -29,8 +31,11 @@ def report(**fields: Any) -> WindowReport:
 
 
 def written(window: WindowReport, **changes: Any) -> dict[str, Any]:
-    contract = AudioStreamContract(load_taxonomy())
-    return contract.accept(REQUEST_ID, "acme", request(**changes)).window(window)
+    contract = AudioStreamContract(load_taxonomy(), [account()])
+    body = contract.accept(REQUEST_ID, "acme", request(**changes)).window(window)
+    # What is written is what /openapi.json describes, no field more and none of another kind.
+    (FailureCallback if window.failure else Callback).model_validate(body)
+    return body
 
 
 def test_a_hit_carries_labels_text_and_positions() -> None:
@@ -177,7 +182,7 @@ def test_what_was_heard_is_named_with_its_source() -> None:
 
 
 def test_the_finish_notice_counts_seconds_and_names_the_fault() -> None:
-    call = AudioStreamContract(load_taxonomy()).accept(
+    call = AudioStreamContract(load_taxonomy(), [account()]).accept(
         REQUEST_ID, "acme", request(data={"returnFinishInfo": 1})
     )
     assert call.wants_end

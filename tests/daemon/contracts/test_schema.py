@@ -11,10 +11,11 @@ from config.taxonomy import RiskType, load_taxonomy
 from daemon.contracts.audiostream import replies
 from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract
 from tests.daemon.contracts.requests import request
+from tests.support.accounts import account
 
 
 def accept(body: dict[str, Any]) -> AudioStreamCall:
-    return AudioStreamContract(load_taxonomy()).accept("a" * 32, "acme", body)
+    return AudioStreamContract(load_taxonomy(), [account()]).accept("a" * 32, "acme", body)
 
 
 def refusal(body: dict[str, Any], language: str = "en") -> str:
@@ -179,7 +180,7 @@ def test_options_reach_the_stream() -> None:
 
 
 def test_a_stored_call_holds_no_access_key_and_can_be_restored() -> None:
-    contract = AudioStreamContract(load_taxonomy())
+    contract = AudioStreamContract(load_taxonomy(), [account()])
     call = contract.accept("b" * 32, "acme", request(data={"room": "r"}))
     document = call.document()
     assert "key-of-acme" not in repr(document)

@@ -1,0 +1,202 @@
+"""What the daemon answers and calls back with, field by field: the source of the published description.
+
+`payload.py` writes these messages; the tests hold what it writes against these models.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Percent = Annotated[int, Field(ge=0, le=100)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Level = Literal["PASS", "REVIEW", "REJECT"]
+Source = Literal[1000, 1001, 1003]
+Flag = Literal[0, 1]
+
+
+class Message(BaseModel):
+    """An object that the daemon writes; it has no fields but these."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class DuplicateDetail(Message):
+    """The stream is being moderated already."""
+
+    errorCode: Literal[1001]
+    dupRequestId: Annotated[str, Field(description="The running stream's requestId: finish it with that.")]
+
+
+class Answer(Message):
+    """The answer to a start or a finish. The HTTP status is 200; `code` says what came of it."""
+
+    requestId: str
+    code: Annotated[
+        Literal[1100, 1901, 1902, 1903, 9101],
+        Field(
+            description="1100 success; 1901 quota or capacity; 1902 bad parameter; 1903 service failed; "
+            "9101 not permitted."
+        ),
+    ]
+    message: str
+    detail: DuplicateDetail | None = None
+
+
+class MatchedWord(Message):
+    """A word of a customer's list."""
+
+    word: str
+    position: Annotated[list[int], Field(description="Index in audioText of every character of every hit.")]
+
+
+class MatchedList(Message):
+    """A customer's list that was hit."""
+
+    name: str
+    words: list[MatchedWord]
+
+
+class RiskSegment(Message):
+    """A place in the text that shows the risk."""
+
+    segment: str
+    position: list[int]
+
+
+class AudioMatch(Message):
+    """An enrolled voice or song that was recognised. Our own addition."""
+
+    name: str
+    riskLabel3: str
+    probability: Probability
+
+
+class RiskDetail(Message):
+    """The evidence."""
+
+    audioText: str
+    riskSource: Source
+    matchedLists: list[MatchedList] | None = None
+    riskSegments: list[RiskSegment] | None = None
+    audioMatches: list[AudioMatch] | None = None
+
+
+class WindowInfo(Message):
+    """When a window was spoken and judged."""
+
+    beginProcessTime: Annotated[int, Field(description="Milliseconds since the epoch.")]
+    finishProcessTime: Annotated[int, Field(description="Milliseconds since the epoch.")]
+    audioStartTime: Annotated[str, Field(description="`YYYY-MM-DD HH:MM:SS`, local time of the daemon.")]
+    audioEndTime: str
+    userId: Annotated[str | None, Field(description="AGORA, one user's stream.")] = None
+    strUserId: Annotated[str | None, Field(description="TRTC and ZEGO, one user's stream.")] = None
+    room: str | None = None
+    passThrough: dict[str, Any] | None = None
+
+
+class BusinessLabel(Message):
+    """Something that was heard and is no risk by itself."""
+
+    businessLabel1: str
+    businessLabel2: str
+    businessLabel3: str
+    businessDescription: str
+    probability: Percent
+    confidenceLevel: Literal[0, 1, 2]
+
+
+class RiskLabel(Message):
+    """A label that applies to the window."""
+
+    riskLabel1: str
+    riskLabel2: str
+    riskLabel3: str
+    riskDescription: str
+    riskLevel: Level
+    probability: Probability
+
+
+class NamedTag(Message):
+    """A value by its Chinese name."""
+
+    label: str
+    probability: Percent
+
+
+class LanguageTag(Message):
+    """A spoken language."""
+
+    label: Annotated[
+        Literal[-1, 0, 1, 2, 3, 4, 5, 6],
+        Field(
+            description="0 Mandarin, 1 English, 2 Cantonese, 3 Tibetan, 4 Uyghur, 5 Mongolian, 6 Korean, "
+            "-1 another one."
+        ),
+    ]
+    probability: Percent
+
+
+class AudioTags(Message):
+    """What was asked for and could be told."""
+
+    gender: NamedTag | None = None
+    timbre: list[NamedTag] | None = None
+    song: Flag | None = None
+    language: list[LanguageTag] | None = None
+
+
+class AudioDetail(Message):
+    """The verdict on a window."""
+
+    audioUrl: str
+    riskLevel: Level
+    riskLabel1: str
+    riskLabel2: str
+    riskLabel3: str
+    riskDescription: str
+    riskSource: Source
+    audioText: str
+    riskDetail: RiskDetail
+    auxInfo: WindowInfo
+    businessLabels: list[BusinessLabel]
+    allLabels: list[RiskLabel]
+    audioTags: AudioTags
+    vadCode: Annotated[Flag, Field(description="0: nobody speaks and no music plays.")]
+    preAudioUrl: str | None = None
+
+
+class StreamInfo(Message):
+    """How far the stream has come, and why it ended."""
+
+    streamTime: Annotated[int, Field(ge=0, description="Seconds.")]
+    errorCode: Annotated[
+        Literal[3001, 3002, 3003, 3004, 3005] | None,
+        Field(
+            description="3001 cannot open, 3002 invalid data, 3003 no such stream, 3004 no audio, "
+            "3005 token invalid or expired."
+        ),
+    ] = None
+
+
+class Callback(Message):
+    """A window's verdict (statCode 0), or the end of the stream (statCode 1, without audioDetail)."""
+
+    requestId: Annotated[str, Field(description="`<the start's requestId>_<window>`.")]
+    btId: str
+    code: Literal[1100]
+    message: str
+    statCode: Flag
+    requestParams: Annotated[dict[str, Any], Field(description="The request's data.")]
+    passThrough: dict[str, Any] | None = None
+    audioDetail: AudioDetail | None = None
+    auxInfo: StreamInfo
+
+
+class FailureCallback(Message):
+    """A window that could not be moderated."""
+
+    requestId: str
+    code: Literal[1903]
+    message: str

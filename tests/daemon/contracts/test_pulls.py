@@ -1,0 +1,125 @@
+"""Streams of real-time clouds: addresses from templates, identities, retries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from config.settings import PullTemplates
+from config.taxonomy import load_taxonomy
+from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract
+from daemon.contracts.audiostream.pulls import NotConfiguredError
+from tests.daemon.contracts.requests import request
+from tests.support.accounts import account
+
+TEMPLATES = {
+    "trtc": "rtmp://rtmp.test/pull/{room}?sdkappid={sdkAppId}&userid={userId}&usersig={userSig}"
+    "&use_number_room_id={roomIsNumber}&remoteuserid={tokenId}",
+    "zego": "https://cdn.test/live/{stream}.flv",
+    "agora": "rtmp://relay.test/{appId}/{channel}?token={token}&uid={uid}",
+}
+TRTC = {"sdkAppId": 140, "demoSences": 4, "userId": "bot_1", "userSig": "a/b+c=", "roomId": 7}
+AGORA = {"appId": "app", "channel": "sing & talk", "token": "t", "uid": 5}
+ZEGO = {"streamId": "s-1", "roomId": "r-1"}
+
+
+def call(
+    stream_type: str, params: dict[str, Any], templates: dict[str, str] | None = None
+) -> AudioStreamCall:
+    contract = AudioStreamContract(
+        load_taxonomy(), [account(pull_templates=TEMPLATES if templates is None else templates)]
+    )
+    field = f"{stream_type.lower()}Param"
+    body = request(data={"streamType": stream_type, "url": ..., field: params})
+    return contract.accept("a" * 32, "acme", body)
+
+
+def test_the_request_fills_the_places_of_the_template() -> None:
+    assert call("TRTC", TRTC).spec.url == (
+        "rtmp://rtmp.test/pull/7?sdkappid=140&userid=bot_1&usersig=a%2Fb%2Bc%3D"
+        "&use_number_room_id=1&remoteuserid=user-1"
+    )
+    assert call("ZEGO", ZEGO).spec.url == "https://cdn.test/live/s-1.flv"
+    assert call("AGORA", AGORA).spec.url == "rtmp://relay.test/app/sing%20%26%20talk?token=t&uid=5"
+
+
+def test_a_room_by_name_is_no_number() -> None:
+    named = {**TRTC, "strRoomId": "lobby"}
+    assert "/pull/7?" in call("TRTC", named).spec.url, "roomId wins"
+    del named["roomId"]
+    assert "/pull/lobby?" in call("TRTC", named).spec.url
+    assert "use_number_room_id=0" in call("TRTC", named).spec.url
+
+
+def test_fields_cannot_leave_their_place() -> None:
+    url = call("ZEGO", {"streamId": "../../admin?x=1#@evil.test/"}).spec.url
+    assert url == "https://cdn.test/live/..%2F..%2Fadmin%3Fx%3D1%23%40evil.test%2F.flv"
+
+
+@pytest.mark.parametrize(
+    ("stream_type", "params", "change"),
+    [
+        ("TRTC", TRTC, {"roomId": 8}),
+        ("TRTC", TRTC, {"sdkAppId": 141}),
+        ("TRTC", TRTC, {"userId": "bot_2"}),
+        ("ZEGO", ZEGO, {"streamId": "s-2"}),
+        ("AGORA", AGORA, {"channel": "other"}),
+        ("AGORA", AGORA, {"appId": "other"}),
+    ],
+)
+def test_what_makes_another_stream(stream_type: str, params: dict[str, Any], change: dict[str, Any]) -> None:
+    one, same, other = (call(stream_type, {**params, **each}) for each in ({}, {}, change))
+    assert one.identity == same.identity
+    assert one.identity != other.identity
+
+
+@pytest.mark.parametrize(
+    ("stream_type", "params", "change"),
+    [
+        ("TRTC", TRTC, {"userSig": "new"}),
+        ("ZEGO", ZEGO, {"roomId": "r-2"}),
+        ("AGORA", AGORA, {"token": "new", "uid": 6}),
+    ],
+)
+def test_what_makes_no_other_stream(stream_type: str, params: dict[str, Any], change: dict[str, Any]) -> None:
+    assert call(stream_type, params).identity == call(stream_type, {**params, **change}).identity
+
+
+def test_retries_are_those_of_the_kind() -> None:
+    def pauses(made: AudioStreamCall) -> list[float | None]:
+        return [made.spec.backoff.delay_s(failures) for failures in (1, 2, 3, 10, 11)]
+
+    assert pauses(call("AGORA", AGORA)) == [0.0, 0.0, None, None, None]
+    assert pauses(call("ZEGO", ZEGO)) == [30.0, 30.0, 30.0, 30.0, None]
+    assert pauses(call("TRTC", TRTC)) == [5.0, 10.0, 15.0, 50.0, 55.0]
+
+
+def test_of_separate_streams_the_user_is_named() -> None:
+    assert call("TRTC", TRTC).spec.user is None
+    assert call("TRTC", {**TRTC, "demoSences": 2}).spec.user == "user-1"
+    assert call("AGORA", {**AGORA, "isMixingEnabled": False}).spec.user == "user-1"
+
+
+@pytest.mark.parametrize(("stream_type", "params"), [("TRTC", TRTC), ("ZEGO", ZEGO), ("AGORA", AGORA)])
+def test_without_a_template_it_says_what_to_set(stream_type: str, params: dict[str, Any]) -> None:
+    with pytest.raises(NotConfiguredError, match=rf"pull_templates\.{stream_type.lower()}"):
+        call(stream_type, params, {})
+
+
+@pytest.mark.parametrize(
+    ("template", "fault"),
+    [
+        ("rtmp://x/{room}/{secret}", r"place \{secret\}"),
+        ("rtmp://x/{room", "no template"),
+        ("file:///etc/{room}", "must be an rtmp"),
+        ("{room}", "must be an rtmp"),
+        ("rtmp://x/{room!r}", "without a format"),
+        ("rtmp://x/{room.__class__}", "place"),
+        ("rtmp://x/{}", "place"),
+    ],
+)
+def test_a_template_is_checked_when_it_is_configured(template: str, fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        PullTemplates(trtc=template)

@@ -1,0 +1,68 @@
+"""The published description is true: whatever it allows is answered as it says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.core.result import Ok
+
+from tests.support.consumer import Platform
+from tests.support.daemon_process import ACCESS_KEY, DaemonProcess
+
+EXAMPLES = 40
+FINISH = "/finish_audiostream/v4"
+OPERATIONS = [
+    ("POST", "/audiostream/v4"),
+    ("POST", FINISH),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+]
+
+
+async def test_every_operation_is_known_here(platform: Platform) -> None:
+    status, body = await platform.get("/openapi.json")
+    assert status == 200
+    schema = schemathesis.openapi.from_file(body.decode())
+    operations = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]
+    found = {(each.method.upper(), each.path) for each in operations}
+    assert found == set(OPERATIONS)
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+async def test_answers_are_as_described(daemon: DaemonProcess, method: str, path: str) -> None:
+    """Generated requests, valid and not, half of them with a key that is known: no 5xx, no other shape."""
+    schema = schemathesis.openapi.from_url(f"{daemon.url}/openapi.json")
+    await asyncio.to_thread(_attack(schema, method, path))
+
+
+def _attack(schema: Any, method: str, path: str) -> Callable[[], None]:
+    operation = schema[path][method]
+
+    @given(case=operation.as_strategy())
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+    )
+    def attack(case: Any) -> None:
+        for key in (None, ACCESS_KEY):
+            if key is not None and isinstance(case.body, dict):
+                case.body["accessKey"] = key
+            response = case.call_and_validate(timeout=30)
+            answer = response.json() if method == "POST" else {}
+            if answer.get("code") == 1100 and path != FINISH:
+                finish = {"accessKey": ACCESS_KEY, "requestId": answer["requestId"]}
+                case.operation.schema[FINISH]["POST"].Case(
+                    body=finish, media_type="application/json"
+                ).call_and_validate(timeout=30)
+
+    return attack
