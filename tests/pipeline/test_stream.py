@@ -42,7 +42,7 @@ REFUSED = SourceError(SourceFault.CANNOT_OPEN, "refused")
 class BrokenSink(RecordingSink):
     """Fails when it is told how far the stream has come."""
 
-    async def advance(self, position: Position) -> None:
+    async def advance(self, position: Position, heard_s: float) -> None:
         raise ValueError("a fault of ours")
 
 

@@ -1,0 +1,115 @@
+"""A stream's way to the ledger and the outbox: what it reports, and how far it has come."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import structlog
+
+from daemon.admission import Admission, demand_of
+from daemon.contracts.interfaces import StreamCall
+from daemon.ledger.interfaces import Lease
+from daemon.live import Live
+from daemon.metrics import Metrics
+from daemon.outbox import Delivery, Outbox
+from daemon.patience import patiently
+from pipeline.analyse import Analysis
+from pipeline.audio import Window
+from pipeline.report import EventType, Failure, StreamEnd, StreamEvent, WindowReport
+from pipeline.source import Position
+
+log = structlog.get_logger()
+
+BRINGS_WINDOWS = frozenset({EventType.STARTED, EventType.RESUMED})
+CONNECTIONS = BRINGS_WINDOWS | {EventType.STALLED, EventType.RECONNECTING}
+
+
+class StreamSink:
+    """A stream's way to the ledger and the outbox (a `ReportSink`); waits for a ledger that is away."""
+
+    def __init__(
+        self,
+        call: StreamCall,
+        lease: Lease,
+        live: Live,
+        outbox: Outbox,
+        metrics: Metrics,
+        admission: Admission,
+    ) -> None:
+        self._call = call
+        self._lease = lease
+        self._live = live
+        self._outbox = outbox
+        self._metrics = metrics
+        self._admission = admission
+        saved: dict[str, Any] = json.loads(lease.progress) if lease.progress else {}
+        self.position = Position(saved.get("origin"), saved.get("next_index", 0))
+        self.heard_s: float = saved.get("heard_s", 0.0)
+        """Seconds of audio in the windows before `position.next_index`."""
+        self._events: int = saved.get("events", 0)
+        self.stream_id = call.spec.stream_id
+
+    def analysed(self, window: Window, analysis: Analysis) -> None:
+        """Count a window that was moderated."""
+        self._metrics.analysed(window, analysis)
+        if demand_of(self._call.spec):
+            self._admission.recognised(analysis.recognised)
+
+    async def window(self, report: WindowReport) -> None:
+        """Put a window's callback into the outbox."""
+        if report.failure is not None:
+            self._metrics.not_moderated(report.failure)
+        if report.failure is Failure.OVERLOAD:
+            self._admission.overloaded()
+        await self._send(f"{report.index:08d}", self._call.window(report))
+        log.info(
+            "window_reported",
+            window=report.index,
+            verdict=None if report.failure else report.level.value,
+            failure=report.failure and report.failure.value,
+            labels=[finding.label.risk.value for finding in report.findings],
+            lists=sorted({match.list_name for match in report.list_matches}),
+            delay_ms=max(0, round((time.time() - report.ended_at) * 1000)),
+        )
+
+    async def advance(self, position: Position, heard_s: float) -> None:
+        """Store how far the stream has come."""
+        self.position = position
+        self.heard_s = heard_s
+        await self._save()
+
+    def _progress(self) -> bytes:
+        place = {"origin": self.position.origin, "next_index": self.position.next_index}
+        return json.dumps({**place, "heard_s": self.heard_s, "events": self._events}).encode()
+
+    async def _save(self) -> None:
+        saved = self._progress()
+        await patiently(lambda: self._lease.save(saved))
+
+    async def event(self, event: StreamEvent) -> None:
+        """Count connections, and put the event's callback into the outbox if the account wants it."""
+        if event.type in CONNECTIONS:
+            self._live.heard = event.type in BRINGS_WINDOWS
+            self._metrics.connections.labels(event.type.value).inc()
+        payload = self._call.event(event, self._events)
+        if payload is not None:
+            key = f"event-{self._events:08d}"
+            self._events += 1
+            await self._send(key, payload)
+            await self._save()
+
+    async def ended(self, end: StreamEnd) -> None:
+        """Put the stream's last callbacks into the outbox."""
+        await self.event(StreamEvent(EventType.ENDED, time.time(), end.fault, streamed_s=end.streamed_s))
+        payload = self._call.end(end, self.position.next_index)
+        if payload is not None:
+            await self._send("end", payload)
+
+    async def _send(self, sequence: str, payload: dict[str, Any]) -> None:
+        body = json.dumps(payload, ensure_ascii=False).encode()
+        delivery = Delivery(
+            stream_id=self.stream_id, sequence=sequence, url=self._call.callback_url, body=body
+        )
+        await patiently(lambda: self._outbox.send(delivery))
