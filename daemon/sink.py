@@ -102,7 +102,7 @@ class StreamSink:
 
     async def ended(self, end: StreamEnd) -> None:
         """Put the stream's last callbacks into the outbox."""
-        await self.event(StreamEvent(EventType.ENDED, time.time(), end.fault, streamed_s=end.streamed_s))
+        await self.event(StreamEvent(EventType.ENDED, time.time(), end.fault, end=end))
         payload = self._call.end(end, self.position.next_index)
         if payload is not None:
             await self._send("end", payload)

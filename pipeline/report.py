@@ -102,7 +102,7 @@ class Gap:
     started_at: float
     ended_at: float
     windows: range
-    """Indices that no window will have; empty when the gap ends in the window after the one it began in."""
+    """Indices that no window will have; empty when the gap began in one window and ends at the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +115,8 @@ class StreamEvent:
     fault: SourceFault | None = None
     """Why it is pulled again, or ended."""
     gap: Gap | None = None
-    streamed_s: float | None = None
-    """Of an end: seconds of audio that were heard."""
+    end: StreamEnd | None = None
+    """Of an end: how it came."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable
@@ -78,6 +77,7 @@ class Stages:
     max_delay_s: float
     """How long a live window may wait for recognition before it is reported as not moderated."""
     clock: Callable[[], float] = time.time
+    stalled_s: float = STALLED_S
 
 
 class Stream:
@@ -154,11 +154,11 @@ class Stream:
         try:
             window = await anext(windows, None)
             while window is not None:
-                self._position = Position(window.origin, window.index + 1)
                 if broken:
                     await self._tell(EventType.RESUMED if self._connected_before else EventType.STARTED)
                     self._connected_before = True
                 await self._tell_gap(window)
+                self._position = Position(window.origin, window.index + 1)
                 self._live = source.live
                 self._retries.worked(window.ended_at - window.started_at)
                 await self._pending.put(window)
@@ -179,7 +179,7 @@ class Stream:
         # A task, because a generator that is cancelled within a timeout is over.
         following = asyncio.ensure_future(anext(windows, None))
         try:
-            await asyncio.wait((following,), timeout=STALLED_S)
+            await asyncio.wait((following,), timeout=self._stages.stalled_s)
             stalled = not following.done()
             if stalled and not self._ending.is_set():
                 await self._tell(EventType.STALLED)
@@ -200,8 +200,8 @@ class Stream:
         until, self._heard_until = self._heard_until, window.ended_at
         if until is None or window.started_at - until < GAP_S:
             return
-        first = math.ceil((until - window.origin) / WINDOW_S - GAP_S / WINDOW_S)
-        await self._tell(EventType.GAP, gap=Gap(until, window.started_at, range(first, window.index)))
+        missed = range(self._position.next_index, window.index)
+        await self._tell(EventType.GAP, gap=Gap(until, window.started_at, missed))
 
     async def _moderate(self) -> None:
         while (window := await self._pending.get()) is not None:

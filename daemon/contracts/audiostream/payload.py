@@ -89,8 +89,10 @@ class PayloadWriter:
             told |= {"gapStart": _epoch_ms(event.gap.started_at), "gapEnd": _epoch_ms(event.gap.ended_at)}
             if event.gap.windows:
                 told |= {"firstWindow": event.gap.windows[0], "lastWindow": event.gap.windows[-1]}
-        if event.streamed_s is not None:
-            told["streamTime"] = round(event.streamed_s)
+        if event.end is not None:
+            told["streamTime"] = round(event.end.streamed_s)
+            if event.end.crashed:
+                told["errorCode"] = int(Code.FAILED)
         body["streamEvent"] = told
         return body
 
