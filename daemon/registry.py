@@ -53,13 +53,16 @@ class Registry:
         stages: Stages,
         metrics: Metrics,
         admission: Admission,
+        crash_retry_s: float = FAILED_STREAM_RETRY_S,
     ) -> None:
+        """`crash_retry_s`: how long a stream rests after an error of our own."""
         self._queue = queue
         self._outbox = outbox
         self._contracts = contracts
         self._stages = stages
         self._metrics = metrics
         self._admission = admission
+        self._crash_retry_s = crash_retry_s
         self._live: dict[str, Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = asyncio.Event()
@@ -201,7 +204,7 @@ class Registry:
             log.exception("stream_crashed", attempt=lease.attempt + 1)
             self._metrics.stream_crashes.inc()
             if lease.attempt + 1 < MAX_CRASHES and not live.finishing.is_set():
-                await patiently(lambda: lease.release(FAILED_STREAM_RETRY_S, failed=True))
+                await patiently(lambda: lease.release(self._crash_retry_s, failed=True))
             else:
                 await self._close(lease, sink, StreamEnd(None, sink.heard_s, "internal error", crashed=True))
 
