@@ -46,7 +46,8 @@ from tests.support.streams import (
 
 pytestmark = pytest.mark.usefixtures("nothing_blocks")
 
-CONTRACT = AudioStreamContract(load_taxonomy(), [account()])
+EVENTFUL = account("eventful", stream_events=True)
+CONTRACT = AudioStreamContract(load_taxonomy(), [account(), EVENTFUL])
 
 
 def call(consumer: Consumer, number: int = 1, **data: Any) -> AudioStreamCall:
@@ -71,7 +72,12 @@ Script = Callable[[StreamSpec, Position], Sequence[Step]]
 
 @asynccontextmanager
 async def house(
-    folder: Path, script: Script, *, live: bool = True, cost_s: float | None = None
+    folder: Path,
+    script: Script,
+    *,
+    live: bool = True,
+    cost_s: float | None = None,
+    crash_retry_s: float = 5.0,
 ) -> AsyncIterator[House]:
     """Everything between a contract and the network, with scripted sources and texts."""
     ledger = await SqliteLedger.open(folder)
@@ -105,7 +111,8 @@ async def house(
             )
             await outbox.start()
             admission = Admission(FakeRecognition(cost_s), 0.8)
-            registry = Registry(ledger.streams, outbox, {CONTRACT.name: CONTRACT}, stages, metrics, admission)
+            contracts = {CONTRACT.name: CONTRACT}
+            registry = Registry(ledger.streams, outbox, contracts, stages, metrics, admission, crash_retry_s)
             running = asyncio.create_task(registry.run(), name="registry")
             try:
                 yield House(registry, opened, ledger)

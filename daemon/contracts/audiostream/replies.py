@@ -110,6 +110,11 @@ def not_configured(stream_type: str, language: str) -> str:
     return texts[language].format(stream_type=stream_type, setting=stream_type.lower())
 
 
+def not_permitted(field: str, value: str, language: str) -> str:
+    """Say which field's value the account may not use."""
+    return f"{MESSAGES[Code.NOT_PERMITTED][language]}: {field} {value[:64]!r}"
+
+
 def refuse(error: ValidationError, language: str) -> RefusedError:
     """Turn the first fault that validation found into a refusal that names the field and what it takes."""
     first = error.errors(include_url=False, include_input=False)[0]

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from daemon.accounts import Account, Accounts
 from daemon.contracts.audiostream import replies
-from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract
+from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract, NotPermittedError
 from daemon.contracts.audiostream.pulls import NotConfiguredError
 from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.replies import Code, RefusedError
@@ -129,6 +129,9 @@ class AudioStreamRoutes:
         except NotConfiguredError as error:
             text = replies.not_configured(error.stream_type, language)
             raise replies.bad_parameter("data.streamType", text, language) from None
+        except NotPermittedError as error:
+            text = replies.not_permitted(error.field, error.value, language)
+            raise RefusedError(Code.NOT_PERMITTED, text) from None
         self._check_addresses(call, language)
         try:
             await self._registry.start(self._contract.name, call, limit=account.max_streams)
