@@ -99,6 +99,8 @@ class AccountSettings(Section):
             raise ValueError("needs exactly one of access_key and access_key_sha256")
         if self.access_key is not None and not self.access_key.get_secret_value():
             raise ValueError("access_key must not be empty")
+        if self.callback_secret is not None and not self.callback_secret.get_secret_value():
+            raise ValueError("callback_secret must not be empty")
         return self
 
     @property
@@ -163,6 +165,8 @@ class CallbackSettings(Section):
     first_retry_s: Seconds = 5.0
     max_retry_s: Seconds = 60.0
     connections_per_consumer: Annotated[int, Field(ge=1, le=1000)] = 16
+    dead_letter_days: Annotated[float, Field(gt=0, le=3650)] = 7.0
+    history_hours: Annotated[float, Field(ge=0, le=87_600)] = 72.0
 
 
 class ClipSettings(Section):

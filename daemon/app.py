@@ -20,6 +20,7 @@ from daemon.analysis import Analysis, loaded_analysis
 from daemon.clips import ClipWriter
 from daemon.contracts.audiostream import document as audiostream
 from daemon.contracts.audiostream.contract import AudioStreamContract
+from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.routes import AudioStreamRoutes
 from daemon.contracts.errors import plain_errors
 from daemon.egress import make_session
@@ -31,10 +32,12 @@ from daemon.metrics import Metrics
 from daemon.openapi import OpenApiRoutes
 from daemon.outbox import Outbox
 from daemon.registry import Registry
+from daemon.signing import Signer
 from daemon.storage.interfaces import StorageError
 from daemon.storage.local import LocalClipStore
 from daemon.storage.routes import ClipRoutes
 from daemon.tasks import Tasks
+from daemon.upkeep import Upkeep
 from pipeline.encode import encode_mp3
 from pipeline.ingest.remote import RemoteSource
 from pipeline.ingest.workers import IngestWorkers, Start
@@ -88,6 +91,7 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
             await parts.ingest.wait_ready()
         tasks.start("clip expiry", _expire(parts.store))
         tasks.start("word lists", parts.lists.watch())
+        tasks.start("callback upkeep", parts.upkeep.run())
         runner = web.AppRunner(
             _routes(settings, parts),
             access_log=None,
@@ -119,6 +123,8 @@ class _Parts:
     contract: AudioStreamContract
     registry: Registry
     ingest: IngestWorkers
+    query: StreamQuery
+    upkeep: Upkeep
 
 
 async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Parts:
@@ -133,7 +139,16 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     analysis = await house.enter_async_context(loaded_analysis(settings, lists.of))
     addresses = AddressPolicy.of(settings.network)
     session = await house.enter_async_context(make_session(settings.network, addresses))
-    outbox = Outbox(ledger.callbacks, ledger.dead_letters, session, settings.callbacks, metrics)
+    history = ledger.history if settings.callbacks.history_hours else None
+    outbox = Outbox(
+        ledger.callbacks,
+        ledger.dead_letters,
+        session,
+        settings.callbacks,
+        metrics,
+        Signer(settings.accounts),
+        history,
+    )
     await outbox.start()
     house.push_async_callback(outbox.stop)
     contract = AudioStreamContract(analysis.taxonomy, settings.accounts)
@@ -150,7 +165,12 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     metrics.gauge(
         "audiowarden_streams_accepted", "Streams that can be finished.", lambda: registry.live_count
     )
-    return _Parts(metrics, ledger, store, lists, addresses, contract, registry, ingest)
+    upkeep = Upkeep(ledger.dead_letters, ledger.history, settings.callbacks)
+    metrics.gauge(
+        "audiowarden_dead_letters", "Callbacks that were given up and are kept.", lambda: upkeep.dead_letters
+    )
+    query = StreamQuery(registry, history)
+    return _Parts(metrics, ledger, store, lists, addresses, contract, registry, ingest, query, upkeep)
 
 
 def _ingest(settings: Settings, metrics: Metrics) -> IngestWorkers:
@@ -188,7 +208,9 @@ def _stages(
 def _routes(settings: Settings, parts: _Parts) -> web.Application:
     app = web.Application(middlewares=[plain_errors])
     accounts = Accounts(settings.accounts)
-    AudioStreamRoutes(parts.contract, accounts, parts.registry, parts.addresses, parts.metrics).add_to(app)
+    AudioStreamRoutes(
+        parts.contract, accounts, parts.registry, parts.addresses, parts.metrics, parts.query
+    ).add_to(app)
     ClipRoutes(parts.store).add_to(app)
     OpenApiRoutes([audiostream.describe()]).add_to(app)
     HealthRoutes(parts.metrics, partial(_unready, parts)).add_to(app)

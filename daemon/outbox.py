@@ -16,7 +16,8 @@ import structlog
 
 from config.errors import AudiowardenError
 from config.settings import CallbackSettings
-from daemon.ledger.interfaces import DeadLetters, Lease, LedgerError, WorkQueue
+from daemon.ledger.interfaces import DeadLetters, History, Lease, LedgerError, Record, Saving, WorkQueue
+from daemon.signing import UNSIGNED, Signer
 from pipeline.retry import Backoff
 
 log = structlog.get_logger()
@@ -26,7 +27,8 @@ MAX_IN_FLIGHT = 512
 MAX_FAILING_IN_FLIGHT = MAX_IN_FLIGHT // 2
 """Of these, to consumers whose last attempt failed: many that are down leave room for those that work."""
 MAX_FAILING_KNOWN = 4096
-TAKE_WAIT_S = 30.0
+TAKE_WAIT_S = 2.0
+"""Also how soon callbacks are noticed that another process put back (`audiowarden callbacks replay`)."""
 LEDGER_RETRY_S = 1.0
 FLUSH_S = 5.0
 """At the end: how long callbacks that are due may still be sent before the rest is left to the next start."""
@@ -35,6 +37,9 @@ ANSWER_BODY_S = 1.0
 """How long the body of an answer is waited for once its status is known."""
 DELIVERY_HEADER = "X-Audiowarden-Delivery"
 """Carries the delivery's id, the same in every attempt: who has seen it may answer 200 at once."""
+SEQUENCE_HEADER = "X-Audiowarden-Sequence"
+"""Counts a stream's callbacks from 1 without a gap: who misses one knows it."""
+ATTEMPT_HEADER = "X-Audiowarden-Attempt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,32 @@ class Delivery:
     sequence: str
     url: str
     body: bytes
+    account: str = ""
+    """Whose secret signs it."""
+    number: int = 0
+    """Its place among all that is called back of its stream, from 1; 0 when nobody counted."""
+    place: int | None = None
+    """Where the stream's history keeps it; None: not at all."""
+    last: bool = False
+    """Whether the stream has ended with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is stored in front of a callback's body."""
+
+    url: str
+    account: str
+    number: int
+
+    @classmethod
+    def of(cls, stored: bytes) -> Head:
+        """Read what is stored of a callback. Raises ValueError."""
+        head = json.loads(stored.partition(b"\n")[0])
+        if not isinstance(head, dict) or not isinstance(url := head.get("url"), str):
+            raise ValueError("the stored callback has no address")  # noqa: TRY004 - as for bytes that are no JSON
+        # An older version stored neither of these.
+        return cls(url, str(head.get("account", "")), int(head.get("number", 0)))
 
 
 class DeliveryObserver(Protocol):
@@ -69,12 +100,17 @@ class Outbox:
         session: aiohttp.ClientSession,
         settings: CallbackSettings,
         observer: DeliveryObserver,
+        signer: Signer = UNSIGNED,
+        history: History | None = None,
     ) -> None:
+        """Without `history` no callback is kept once it was delivered."""
         self._queue = queue
         self._dead_letters = dead_letters
         self._session = session
         self._settings = settings
         self._observer = observer
+        self._signer = signer
+        self._history = history
         self._backoff = Backoff(
             first_s=settings.first_retry_s,
             step_s=settings.first_retry_s,
@@ -89,12 +125,27 @@ class Outbox:
         self._flushed = asyncio.Event()
         self._stopping = False
 
-    async def send(self, delivery: Delivery) -> None:
-        """Take a callback; durable when this returns. Raises LedgerError."""
-        head = json.dumps({"url": delivery.url}).encode()
+    async def send(self, delivery: Delivery, saving: Saving | None = None) -> None:
+        """Take a callback; durable when this returns, together with `saving`. Raises LedgerError."""
+        head = {"url": delivery.url, "account": delivery.account, "number": delivery.number}
+        record = None
+        if delivery.place is not None and self._history is not None:
+            record = Record(
+                delivery.account, delivery.stream_id, delivery.place, delivery.body, last=delivery.last
+            )
         await self._queue.put(
-            delivery.stream_id, delivery.sequence, head + b"\n" + delivery.body, lane=_origin(delivery.url)
+            delivery.stream_id,
+            delivery.sequence,
+            json.dumps(head).encode() + b"\n" + delivery.body,
+            lane=_origin(delivery.url),
+            record=record,
+            saving=saving,
         )
+
+    async def ended(self, account: str, stream_id: str) -> None:
+        """Take note that a stream ended without a last callback. Raises LedgerError."""
+        if self._history is not None:
+            await self._history.end(account, stream_id)
 
     @property
     def in_flight(self) -> int:
@@ -241,16 +292,18 @@ class Outbox:
         return "" if status == 200 else f"status {status}"
 
     async def _status_of(self, lease: Lease) -> int:
-        head, _, body = lease.body.partition(b"\n")
+        head, body = Head.of(lease.body), lease.body.partition(b"\n")[2]
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             DELIVERY_HEADER: f"{lease.group}_{lease.key}",
+            ATTEMPT_HEADER: str(lease.attempt + 1),
+            **self._signer.headers(head.account, body),
         }
+        if head.number:
+            headers[SEQUENCE_HEADER] = str(head.number)
         async with (
             asyncio.timeout(self._settings.timeout_s) as deadline,
-            self._session.post(
-                json.loads(head)["url"], data=body, headers=headers, allow_redirects=False
-            ) as response,
+            self._session.post(head.url, data=body, headers=headers, allow_redirects=False) as response,
         ):
             # The status is what counts; a short body is read so that the connection can be used again.
             deadline.reschedule(None)

@@ -111,6 +111,11 @@ class Registry:
         live.finishing.set()
         return True
 
+    def knows(self, account: str, stream_id: str) -> bool:
+        """Whether the account has such a stream: its last callback has not been written yet."""
+        live = self._live.get(stream_id)
+        return live is not None and live.account == account
+
     @property
     def live_count(self) -> int:
         """How many streams are being moderated or about to be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -10,9 +11,10 @@ import structlog
 
 from daemon.admission import Admission, demand_of
 from daemon.contracts.interfaces import StreamCall
-from daemon.ledger.interfaces import Lease
+from daemon.ledger.interfaces import Lease, Saving
 from daemon.live import Live
 from daemon.metrics import Metrics
+from daemon.numbering import Numbering
 from daemon.outbox import Delivery, Outbox
 from daemon.patience import patiently
 from pipeline.analyse import Analysis
@@ -46,6 +48,8 @@ class StreamSink:
         self._admission = admission
         saved: dict[str, Any] = json.loads(lease.progress) if lease.progress else {}
         self.position = Position(saved.get("origin"), saved.get("next_index", 0))
+        self._numbering = Numbering.restore(saved)
+        self._one_at_a_time = asyncio.Lock()
         self.heard_s: float = saved.get("heard_s", 0.0)
         """Seconds of audio in the windows before `position.next_index`."""
         self._events: int = saved.get("events", 0)
@@ -63,7 +67,7 @@ class StreamSink:
             self._metrics.not_moderated(report.failure)
         if report.failure is Failure.OVERLOAD:
             self._admission.overloaded()
-        await self._send(f"{report.index:08d}", self._call.window(report))
+        await self._send(f"{report.index:08d}", self._call.window(report), report.index)
         log.info(
             "window_reported",
             window=report.index,
@@ -76,17 +80,16 @@ class StreamSink:
 
     async def advance(self, position: Position, heard_s: float) -> None:
         """Store how far the stream has come."""
-        self.position = position
-        self.heard_s = heard_s
-        await self._save()
+        async with self._one_at_a_time:
+            self.position = position
+            self.heard_s = heard_s
+            self._numbering.settle()
+            await patiently(lambda: self._lease.save(self._progress()))
 
     def _progress(self) -> bytes:
         place = {"origin": self.position.origin, "next_index": self.position.next_index}
-        return json.dumps({**place, "heard_s": self.heard_s, "events": self._events}).encode()
-
-    async def _save(self) -> None:
-        saved = self._progress()
-        await patiently(lambda: self._lease.save(saved))
+        counted = {"heard_s": self.heard_s, "events": self._events}
+        return json.dumps({**place, **counted, **self._numbering.document()}).encode()
 
     async def event(self, event: StreamEvent) -> None:
         """Count connections, and put the event's callback into the outbox if the account wants it."""
@@ -97,19 +100,33 @@ class StreamSink:
         if payload is not None:
             key = f"event-{self._events:08d}"
             self._events += 1
-            await self._send(key, payload)
-            await self._save()
+            await self._send(key, payload, None)
 
     async def ended(self, end: StreamEnd) -> None:
         """Put the stream's last callbacks into the outbox."""
         await self.event(StreamEvent(EventType.ENDED, time.time(), end.fault, end=end))
-        payload = self._call.end(end, self.position.next_index)
+        index = self.position.next_index
+        payload = self._call.end(end, index)
         if payload is not None:
-            await self._send("end", payload)
+            await self._send("end", payload, index, last=True)
+        else:
+            await patiently(lambda: self._outbox.ended(self._call.spec.account, self.stream_id))
 
-    async def _send(self, sequence: str, payload: dict[str, Any]) -> None:
+    async def _send(
+        self, key: str, payload: dict[str, Any], index: int | None, *, last: bool = False
+    ) -> None:
+        """Number a callback and store it with its number; history keeps it at `index` (None: not at all)."""
         body = json.dumps(payload, ensure_ascii=False).encode()
-        delivery = Delivery(
-            stream_id=self.stream_id, sequence=sequence, url=self._call.callback_url, body=body
-        )
-        await patiently(lambda: self._outbox.send(delivery))
+        async with self._one_at_a_time:
+            delivery = Delivery(
+                stream_id=self.stream_id,
+                sequence=key,
+                url=self._call.callback_url,
+                body=body,
+                account=self._call.spec.account,
+                number=self._numbering.number(key),
+                place=index,
+                last=last,
+            )
+            saving = Saving(self._lease, self._progress())
+            await patiently(lambda: self._outbox.send(delivery, saving))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -80,14 +80,47 @@ class Lease(Protocol):
         """Give the item back, to be offered again after `delay_s`; `failed` counts an attempt."""
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A callback as history keeps it; one at a place, the first stays."""
+
+    account: str
+    group: str
+    """The stream's id."""
+    place: int
+    """Its number in the stream's history, from 0: the window's index."""
+    body: bytes
+    last: bool = field(default=False, compare=False)
+    """Marks the stream as ended; not told by a page's records, but by the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """Progress to be stored for a lease together with something else."""
+
+    lease: Lease
+    progress: bytes
+
+
 class WorkQueue(Protocol):
     """A durable queue of items, unique by (group, key)."""
 
-    async def put(self, group: str, key: str, body: bytes, *, lane: str = "", limit: int = 0) -> Put:
+    async def put(
+        self,
+        group: str,
+        key: str,
+        body: bytes,
+        *,
+        lane: str = "",
+        limit: int = 0,
+        record: Record | None = None,
+        saving: Saving | None = None,
+    ) -> Put:
         """Add an item unless the key is there; durable when this returns.
 
-        Raises LimitReachedError when the group holds `limit` items already (0: no limit), and only for a key
-        that is not there. Races of identical puts create exactly one.
+        `record` goes into the history and `saving` to its lease, whether the key was there or not: all of it
+        is stored, or nothing. Raises LimitReachedError when the group holds `limit` items already (0: no
+        limit), and only for a key that is not there. Races of identical puts create exactly one.
         """
 
     async def take(self, n: int, wait_s: float, *, skip_lanes: Collection[str] = ()) -> list[Lease]:
@@ -134,11 +167,56 @@ class DeadLetters(Protocol):
     async def bury(self, lease: Lease, reason: str) -> None:
         """Move a leased item out of its queue into the dead letters, atomically; counts the last attempt."""
 
-    async def page(self, limit: int, after: int = 0) -> list[DeadLetter]:
-        """Return up to `limit` dead letters with numbers above `after`, oldest first."""
+    async def page(self, limit: int, after: int = 0, *, group: str | None = None) -> list[DeadLetter]:
+        """Return up to `limit` dead letters (of a group) with numbers above `after`, oldest first."""
 
     async def count(self) -> int:
         """Count the dead letters."""
+
+    async def last(self) -> int:
+        """Return the highest number of a dead letter; 0 when there is none."""
+
+    async def replay(
+        self, limit: int, *, after: int = 0, through: int, group: str | None = None
+    ) -> list[int]:
+        """Put up to `limit` dead letters back into their queue, oldest first, atomically.
+
+        Takes those (of a group) with numbers above `after` and up to `through`, and returns the numbers. Each
+        becomes a new item, never tried, behind what its group has waiting; one whose key waits there already
+        is dropped. A queue of another process learns of them at its next take.
+        """
+
+    async def expire(self, age_s: float, limit: int) -> int:
+        """Delete up to `limit` of those that were buried more than `age_s` ago; return how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Callbacks of a stream, in the order of their places."""
+
+    records: tuple[Record, ...]
+    ended: bool
+    """Whether the stream is marked as ended."""
+    more_from: int | None
+    """The place to go on from; None when there is nothing further."""
+
+
+class History(Protocol):
+    """Callbacks that were put with a `Record`: what was sent, whether it arrived or not."""
+
+    async def page(
+        self, account: str, group: str, start: int, limit: int, max_bytes: int
+    ) -> HistoryPage | None:
+        """Return up to `limit` records from place `start` on, or None: the account has no such stream here.
+
+        Stops before `max_bytes` of bodies, but holds at least one record if there is one.
+        """
+
+    async def end(self, account: str, group: str) -> None:
+        """Mark a stream as ended, so that it is known even if nothing of it was called back."""
+
+    async def expire(self, age_s: float, limit: int) -> int:
+        """Delete up to `limit` of what was put more than `age_s` ago; return how many."""
 
 
 class Ledger(Protocol):
@@ -155,6 +233,10 @@ class Ledger(Protocol):
     @property
     def dead_letters(self) -> DeadLetters:
         """Callbacks that were given up."""
+
+    @property
+    def history(self) -> History:
+        """Callbacks of the last days."""
 
     async def check(self) -> None:
         """Raise LedgerError when nothing can be written just now."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from daemon.ledger.interfaces import LedgerError
 
-VERSION = 1
+VERSION = 2
 """Kept in `PRAGMA user_version`; raised with every change of the tables, together with a migration."""
 
 _TABLES = """
@@ -49,9 +49,28 @@ CREATE TABLE dead_letters (
     buried_at REAL    NOT NULL
 ) STRICT;
 """
+_MIGRATIONS = {
+    1: """
+CREATE INDEX dead_letters_by_group ON dead_letters (grp, id);
+CREATE INDEX dead_letters_by_age ON dead_letters (buried_at);
+
+CREATE TABLE history (
+    id      INTEGER PRIMARY KEY,
+    grp     TEXT    NOT NULL,
+    place   INTEGER NOT NULL,
+    account TEXT    NOT NULL,
+    kept_at REAL    NOT NULL,
+    body    BLOB    NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX history_by_place ON history (grp, place);
+CREATE INDEX history_by_age ON history (kept_at);
+""",
+}
+"""By version: what turns a file of that version into one of the next. A new file goes through all of them."""
 # items.offered: may be taken once it is due. In an ordered queue only a group's oldest item is offered, so
 #   that a take costs the same whether 10 or 100,000 items wait behind it.
 # items.due_at: epoch seconds; delay_s: what it was postponed by, so that a clock set back cannot stall it.
+# history.place: -1 marks a stream that has ended; its body is empty.
 # bodies: apart, because an item's row is rewritten at every release and a body can be a megabyte.
 
 
@@ -91,8 +110,46 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA secure_delete = FAST")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA journal_size_limit = 67108864")
-    if version == 0:
-        connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+    if version < VERSION:
+        steps = [_TABLES] if version == 0 else []
+        steps += [step for since, step in sorted(_MIGRATIONS.items()) if since >= version]
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {' '.join(steps)} PRAGMA user_version = {VERSION}; COMMIT;"
+        )
+
+
+def connect_beside(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    """Open a ledger that a daemon may be using at the same time; creates and changes nothing.
+
+    Raises LedgerError, also for a file of another version.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise LedgerError(f"there is no ledger {path}: no daemon has run with this data_dir yet") from None
+    except OSError as error:
+        raise LedgerError(f"cannot open the ledger {path}: {error.strerror}") from None
+    try:
+        # As root too: SQLite gives -wal and -shm to the owner of the main file.
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw", timeout=busy_timeout_s, isolation_level=None, uri=True
+        )
+    except sqlite3.Error as error:
+        raise explain(error, path) from None
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = FAST")
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain(error, path) from None
+    if version != VERSION:
+        connection.close()
+        raise LedgerError(
+            f"the ledger {path} is of version {version}, this audiowarden needs {VERSION}: "
+            "use the same audiowarden as the daemon, and start the daemon once after an upgrade"
+        )
+    return connection
 
 
 def shut(connection: sqlite3.Connection) -> None:

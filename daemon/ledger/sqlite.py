@@ -6,13 +6,16 @@ import asyncio
 import functools
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from daemon.ledger import schema
-from daemon.ledger.interfaces import DeadLetter, Lease, LedgerError
+from daemon.ledger.interfaces import LedgerError
 from daemon.ledger.lock import FolderLock
-from daemon.ledger.sqlite_queue import LedgerClock, SqliteLease, SqliteQueue
+from daemon.ledger.sqlite_history import SqliteHistory
+from daemon.ledger.sqlite_letters import SqliteDeadLetters
+from daemon.ledger.sqlite_queue import LedgerClock, SqliteQueue
 from daemon.ledger.writer import Writer
 
 FILE_NAME = "ledger.sqlite3"
@@ -21,38 +24,22 @@ _STREAMS = 1
 _CALLBACKS = 2
 
 
-class SqliteDeadLetters:
-    """The callbacks that were given up."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-
-    async def bury(self, lease: Lease, reason: str) -> None:
-        """Move a leased item out of its queue into the dead letters, atomically."""
-        if not isinstance(lease, SqliteLease):
-            raise TypeError("only a lease of this ledger can be buried in it")
-        await lease.queue.bury(lease, reason)
-
-    async def page(self, limit: int, after: int = 0) -> list[DeadLetter]:
-        """Return up to `limit` dead letters with numbers above `after`, oldest first."""
-
-        def run(db: sqlite3.Connection) -> list[DeadLetter]:
-            rows = db.execute(
-                "SELECT id, grp, key, lane, body, attempts, reason, put_at, buried_at FROM dead_letters"
-                " WHERE id > ? ORDER BY id LIMIT ?",
-                (after, limit),
-            )
-            return [DeadLetter(*row) for row in rows.fetchall()]
-
-        return await self._writer.call(run, writes=False)
-
-    async def count(self) -> int:
-        """Count the dead letters."""
-
-        def run(db: sqlite3.Connection) -> int:
-            return int(db.execute("SELECT count(*) FROM dead_letters").fetchone()[0])
-
-        return await self._writer.call(run, writes=False)
+@asynccontextmanager
+async def dead_letters_beside(
+    folder: Path, *, wall: Callable[[], float] = time.time, busy_timeout_s: float = 10.0
+) -> AsyncIterator[SqliteDeadLetters]:
+    """Open the dead letters in `folder` while a daemon may be using it. Raises LedgerError."""
+    path = folder / FILE_NAME
+    writer = Writer(
+        connect=lambda: schema.connect_beside(path, busy_timeout_s),
+        shut=lambda connection: connection.close(),
+        explain=functools.partial(schema.explain, path=path),
+    )
+    await writer.start()
+    try:
+        yield SqliteDeadLetters(writer, wall)
+    finally:
+        await writer.close()
 
 
 class SqliteLedger:
@@ -63,7 +50,8 @@ class SqliteLedger:
         self._lock = lock
         self._streams = SqliteQueue(writer, clock, _STREAMS, ordered=False)
         self._callbacks = SqliteQueue(writer, clock, _CALLBACKS, ordered=True)
-        self._dead_letters = SqliteDeadLetters(writer)
+        self._dead_letters = SqliteDeadLetters(writer, clock.wall)
+        self._history = SqliteHistory(writer, clock.wall)
 
     @classmethod
     async def open(
@@ -109,6 +97,11 @@ class SqliteLedger:
     def dead_letters(self) -> SqliteDeadLetters:
         """Callbacks that were given up."""
         return self._dead_letters
+
+    @property
+    def history(self) -> SqliteHistory:
+        """Callbacks of the last days."""
+        return self._history
 
     async def check(self) -> None:
         """Write something without a meaning, through to the disk. Raises LedgerError when that fails."""

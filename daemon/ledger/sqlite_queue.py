@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from daemon.ledger.interfaces import Lease, LimitReachedError, Put, Renewal
+from daemon.ledger.interfaces import Lease, LimitReachedError, Put, Record, Renewal, Saving
+from daemon.ledger.sqlite_history import keep
 from daemon.ledger.writer import Writer
 
 _SHORTEST_WAIT_S = 0.001
@@ -116,10 +117,24 @@ class SqliteQueue:
         self._held_in: Counter[str] = Counter()
         self._changed = asyncio.Event()
 
-    async def put(self, group: str, key: str, body: bytes, *, lane: str = "", limit: int = 0) -> Put:
-        """Add an item unless the key is there."""
+    async def put(
+        self,
+        group: str,
+        key: str,
+        body: bytes,
+        *,
+        lane: str = "",
+        limit: int = 0,
+        record: Record | None = None,
+        saving: Saving | None = None,
+    ) -> Put:
+        """Add an item unless the key is there; store what belongs to it in the same transaction."""
 
         def run(db: sqlite3.Connection) -> Put:
+            if record is not None:
+                keep(db, record, self._clock.wall())
+            if saving is not None:
+                _save(db, _own(saving.lease), saving.progress)
             if (found := self._find(db, group, key)) is not None:
                 return Put(created=False, first_body=found[1])
             if limit and self._count(db, group) >= limit:
@@ -132,7 +147,10 @@ class SqliteQueue:
             db.execute("INSERT INTO bodies (item, body) VALUES (?, ?)", (item, body))
             return Put(created=True, first_body=body)
 
-        return await self._writer.call(run, writes=True, wake=self._wake)
+        put = await self._writer.call(run, writes=True, wake=self._wake)
+        if saving is not None:
+            _own(saving.lease).progress = saving.progress
+        return put
 
     async def take(self, n: int, wait_s: float, *, skip_lanes: Collection[str] = ()) -> list[Lease]:
         """Lease up to `n` items that are due, oldest first; wait up to `wait_s` for the first."""
@@ -180,12 +198,7 @@ class SqliteQueue:
 
     async def save(self, lease: SqliteLease, progress: bytes) -> None:
         """Store a lease's progress."""
-
-        def run(db: sqlite3.Connection) -> None:
-            if lease.held:
-                db.execute("UPDATE items SET progress = ? WHERE id = ?", (progress, lease.number))
-
-        await self._writer.call(run, writes=True)
+        await self._writer.call(lambda db: _save(db, lease, progress), writes=True)
 
     async def finish(self, lease: SqliteLease) -> None:
         """Remove a leased item."""
@@ -297,3 +310,14 @@ class SqliteQueue:
             "SELECT min(id) FROM items WHERE queue = ? AND grp = ?", (self._number, group)
         ).fetchone()
         return None if row[0] is None else int(row[0])
+
+
+def _save(db: sqlite3.Connection, lease: SqliteLease, progress: bytes) -> None:
+    if lease.held:
+        db.execute("UPDATE items SET progress = ? WHERE id = ?", (progress, lease.number))
+
+
+def _own(lease: Lease) -> SqliteLease:
+    if not isinstance(lease, SqliteLease):
+        raise TypeError("only a lease of this ledger can be saved in it")
+    return lease

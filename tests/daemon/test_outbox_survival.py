@@ -7,6 +7,7 @@ import sys
 import zlib
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -94,8 +95,8 @@ class FlakyQueue:
         self._queue = queue
         self._fails = 1
 
-    async def put(self, group: str, key: str, body: bytes, *, lane: str = "", limit: int = 0) -> Put:
-        return await self._queue.put(group, key, body, lane=lane, limit=limit)
+    async def put(self, group: str, key: str, body: bytes, **options: Any) -> Put:
+        return await self._queue.put(group, key, body, **options)
 
     async def take(self, n: int, wait_s: float, *, skip_lanes: Collection[str] = ()) -> list[Lease]:
         if self._fails:

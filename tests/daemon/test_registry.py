@@ -61,9 +61,10 @@ def call(consumer: Consumer, number: int = 1, **data: Any) -> AudioStreamCall:
 class House:
     """A registry, and the sources that it opened."""
 
-    def __init__(self, registry: Registry, opened: list[Position]) -> None:
+    def __init__(self, registry: Registry, opened: list[Position], ledger: SqliteLedger) -> None:
         self.registry = registry
         self.opened = opened
+        self.ledger = ledger
 
 
 Script = Callable[[StreamSpec, Position], Sequence[Step]]
@@ -100,14 +101,21 @@ async def house(
             retries = Backoff(0.01, 0.0, 0.01, 2)
             stages = Stages(open_source, analyser, FakeClips(), lambda _: RetryBudget(retries), 8.0)
             metrics = Metrics()
-            outbox = Outbox(ledger.callbacks, ledger.dead_letters, session, CallbackSettings(), metrics)
+            outbox = Outbox(
+                ledger.callbacks,
+                ledger.dead_letters,
+                session,
+                CallbackSettings(),
+                metrics,
+                history=ledger.history,
+            )
             await outbox.start()
             admission = Admission(FakeRecognition(cost_s), 0.8)
             contracts = {CONTRACT.name: CONTRACT}
             registry = Registry(ledger.streams, outbox, contracts, stages, metrics, admission, crash_retry_s)
             running = asyncio.create_task(registry.run(), name="registry")
             try:
-                yield House(registry, opened)
+                yield House(registry, opened, ledger)
             finally:
                 await registry.drain(10)
                 running.cancel()

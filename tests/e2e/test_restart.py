@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.daemon.test_signing import documented
 from tests.support.consumer import Consumer, Platform
 from tests.support.daemon_process import ACCESS_KEY, DaemonProcess, configuration
 from tests.support.media_server import HttpServer, RtmpServer, free_port
 
+SECRET = "shared with acme"
 FAST_RETRIES = """
 [callbacks]
 first_retry_s = 0.2
@@ -24,7 +26,7 @@ def index(body: dict[str, Any]) -> int:
 
 
 def with_retries(folder: Path) -> Path:
-    path = configuration(folder)
+    path = configuration(folder, extra=f'callback_secret = "{SECRET}"')
     path.write_text(path.read_text() + FAST_RETRIES)
     return path
 
@@ -58,6 +60,12 @@ async def test_callbacks_survive_kill_minus_9(tmp_path: Path, spoken: Path) -> N
             await consumer.wait_for(lambda: len(consumer.taken) == 4, 30)
             assert [index(body) for body in consumer.taken] == [0, 1, 2, 3]
             assert {body["requestId"].partition("_")[0] for body in consumer.taken} == {started["requestId"]}
+            assert consumer.sequence == [1, 2, 3, 4]
+            assert all(documented()(SECRET, each.headers, each.raw) for each in consumer.received)
+            async with Platform(daemon.url, ACCESS_KEY, consumer.url) as platform:
+                answer = await platform.query(started["requestId"])
+                assert (answer["statCode"], answer["windows"]) == (1, consumer.taken)
+            assert SECRET not in daemon.log_path.read_text(encoding="utf-8")
             assert await asyncio.to_thread(daemon.stop) == 0
 
 
@@ -86,6 +94,7 @@ async def test_a_stream_goes_on_after_an_outage_and_after_kill_minus_9(tmp_path:
     assert {body["requestId"].partition("_")[0] for body in bodies} == {request_id}
     indices = [index(body) for body in bodies]
     assert indices == sorted(set(indices)), "in order, none twice"
+    assert consumer.sequence == list(range(1, len(indices) + 1)), "without a gap"
     _times_do_not_lie(consumer)
 
 

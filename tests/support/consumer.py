@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import aiohttp
@@ -21,6 +22,8 @@ class Received:
     body: dict[str, Any]
     status: int
     """What the consumer answered."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    raw: bytes = b""
 
 
 class Consumer:
@@ -50,6 +53,11 @@ class Consumer:
             await self._runner.cleanup()
 
     @property
+    def sequence(self) -> list[int]:
+        """The numbers of the deliveries that came, each once, in the order of their arrival."""
+        return list(dict.fromkeys(int(each.headers["X-Audiowarden-Sequence"]) for each in self.received))
+
+    @property
     def taken(self) -> list[dict[str, Any]]:
         """The bodies that were answered 200, in the order of their arrival."""
         return [each.body for each in self.received if each.status == 200]
@@ -66,10 +74,11 @@ class Consumer:
             raise AssertionError(f"waited {timeout_s} s for {what}; received {ids}") from None
 
     async def _take(self, request: web.Request) -> web.Response:
-        body = await request.json()
+        raw = await request.read()
+        body = json.loads(raw)
         status = self.answer(body)
         async with self._arrived:
-            self.received.append(Received(time.time(), body, status))
+            self.received.append(Received(time.time(), body, status, request.headers, raw))
             self._arrived.notify_all()
         return web.Response(status=status)
 
@@ -120,6 +129,11 @@ class Platform:
         """Finish a stream."""
         body = {"accessKey": self.access_key, "requestId": request_id, "acceptLang": "en"}
         return await self.post("/finish_audiostream/v4", body)
+
+    async def query(self, request_id: str) -> dict[str, Any]:
+        """Ask for what was called back of a stream."""
+        body = {"accessKey": self.access_key, "requestId": request_id, "acceptLang": "en"}
+        return await self.post("/query_audiostream/v4", body)
 
     async def post(self, path: str, body: Any) -> dict[str, Any]:
         """POST JSON and return the JSON answer."""

@@ -15,6 +15,7 @@ import aiohttp
 from config.settings import CallbackSettings
 from daemon.ledger.sqlite import SqliteLedger
 from daemon.outbox import Delivery, Outbox
+from daemon.signing import UNSIGNED, Signer
 
 QUICK: dict[str, Any] = {"first_retry_s": 0.01, "max_retry_s": 0.03}
 
@@ -60,13 +61,20 @@ class House:
 
 @asynccontextmanager
 async def house(
-    folder: Path, *, started: bool = True, flush_s: float = 30.0, **settings: Any
+    folder: Path,
+    *,
+    started: bool = True,
+    flush_s: float = 30.0,
+    signer: Signer = UNSIGNED,
+    keeps: bool = False,
+    **settings: Any,
 ) -> AsyncIterator[House]:
     ledger = await SqliteLedger.open(folder)
     observer = Observer()
     chosen = CallbackSettings(**{**QUICK, **settings})
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        outbox = Outbox(ledger.callbacks, ledger.dead_letters, session, chosen, observer)
+        history = ledger.history if keeps else None
+        outbox = Outbox(ledger.callbacks, ledger.dead_letters, session, chosen, observer, signer, history)
         if started:
             await outbox.start()
         try:

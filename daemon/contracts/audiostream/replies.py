@@ -32,6 +32,10 @@ MESSAGES = {
     Code.NOT_PERMITTED: {"zh": "无权限操作", "en": "Not permitted"},
 }
 NO_SUCH_STREAM = {"zh": "该路流不存在", "en": "No such stream"}
+NOTHING_KEPT = {
+    "zh": "本服务不保存回调记录（callbacks.history_hours 为 0）",
+    "en": "This server keeps no callbacks (callbacks.history_hours is 0)",
+}
 NOT_SUPPORTED = {
     "zh": "本服务不支持 {stream_type}，请用 NORMAL 和 url 拉流",
     "en": "{stream_type} is not supported by this server; use NORMAL with a url",

@@ -1,4 +1,4 @@
-"""The contract's two endpoints: start a stream, finish a stream."""
+"""The contract's endpoints: start a stream, finish it, query what was called back."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from daemon.accounts import Account, Accounts
 from daemon.contracts.audiostream import replies
 from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract, NotPermittedError
 from daemon.contracts.audiostream.pulls import NotConfiguredError
+from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.replies import Code, RefusedError
-from daemon.contracts.audiostream.schema import FinishRequest
+from daemon.contracts.audiostream.schema import FinishRequest, QueryRequest
 from daemon.contracts.body import READ_TIMEOUT_S, BodyError, BodyFault, read_json_object
 from daemon.ledger.interfaces import LedgerError, LimitReachedError
 from daemon.metrics import Metrics
@@ -35,7 +36,7 @@ Handler = Callable[[Account, dict[str, Any], str, str], Awaitable[dict[str, Any]
 
 
 class AudioStreamRoutes:
-    """Validates, starts, finishes, and answers; nothing here waits for a stream."""
+    """Validates, starts, finishes, queries, and answers; nothing here waits for a stream."""
 
     def __init__(
         self,
@@ -44,17 +45,20 @@ class AudioStreamRoutes:
         registry: Registry,
         addresses: AddressPolicy,
         metrics: Metrics,
+        query: StreamQuery,
     ) -> None:
         self._contract = contract
         self._accounts = accounts
         self._registry = registry
         self._addresses = addresses
         self._metrics = metrics
+        self._stream_query = query
 
     def add_to(self, app: web.Application) -> None:
         """Register the endpoints."""
         app.router.add_post("/audiostream/v4", self.start)
         app.router.add_post("/finish_audiostream/v4", self.finish)
+        app.router.add_post("/query_audiostream/v4", self.query)
 
     async def start(self, request: web.Request) -> web.Response:
         """`POST /audiostream/v4`."""
@@ -63,6 +67,10 @@ class AudioStreamRoutes:
     async def finish(self, request: web.Request) -> web.Response:
         """`POST /finish_audiostream/v4`."""
         return await self._answer(request, "finish", self._finish)
+
+    async def query(self, request: web.Request) -> web.Response:
+        """`POST /query_audiostream/v4`."""
+        return await self._answer(request, "query", self._query)
 
     async def _answer(self, request: web.Request, endpoint: str, handle: Handler) -> web.Response:
         """Authenticate, handle, and turn every refusal into the contract's own form."""
@@ -73,7 +81,7 @@ class AudioStreamRoutes:
                 body = await read_json_object(request)
             if body.get("acceptLang") == "en":
                 language = "en"
-            if endpoint == "finish" and isinstance(body.get("requestId"), str):
+            if endpoint != "start" and isinstance(body.get("requestId"), str):
                 request_id = body["requestId"]
             reply = await handle(self._authenticate(body, language), body, request_id, language)
         except RefusedError as error:
@@ -158,3 +166,10 @@ class AudioStreamRoutes:
             raise RefusedError(Code.BAD_PARAMETER, replies.NO_SUCH_STREAM[language])
         log.info("stream_finishing", request_id=asked.requestId, account=account.name)
         return replies.answer(asked.requestId, Code.SUCCESS, language)
+
+    async def _query(self, account: Account, body: dict[str, Any], _: str, language: str) -> dict[str, Any]:
+        try:
+            asked = QueryRequest.model_validate(body)
+        except ValidationError as error:
+            raise replies.refuse(error, language) from None
+        return await self._stream_query.answer(account.name, asked, language)

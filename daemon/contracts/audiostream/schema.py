@@ -176,6 +176,16 @@ class FinishRequest(Part):
     acceptLang: Literal["zh", "en"] = "zh"
 
 
+class QueryRequest(Part):
+    """`POST /query_audiostream/v4`: the callbacks of a stream once more, from an index on."""
+
+    accessKey: Text
+    requestId: Text
+    startIndex: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    limit: Annotated[int, Field(ge=1, le=100)] = 100
+    acceptLang: Literal["zh", "en"] = "zh"
+
+
 def _known(value: str, known: dict[str, Any]) -> str:
     unknown = names.first_unknown(names.split(value), known)
     if unknown is not None:

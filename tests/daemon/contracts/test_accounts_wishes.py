@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from config.taxonomy import load_taxonomy
 from daemon.accounts import Accounts
 from daemon.contracts.audiostream.contract import AudioStreamContract, NotPermittedError
+from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.routes import AudioStreamRoutes
 from daemon.metrics import Metrics
 from pipeline.network.addresses import AddressPolicy
@@ -45,7 +46,10 @@ async def test_other_ids_than_the_accounts_are_9101(
     limited = AudioStreamContract(load_taxonomy(), [LIMITED])
     app = web.Application()
     async with house(tmp_path, lambda *_: []) as made:
-        AudioStreamRoutes(limited, Accounts([LIMITED]), made.registry, AddressPolicy(), Metrics()).add_to(app)
+        query = StreamQuery(made.registry, None)
+        AudioStreamRoutes(
+            limited, Accounts([LIMITED]), made.registry, AddressPolicy(), Metrics(), query
+        ).add_to(app)
         async with TestClient(TestServer(app)) as client:
             body = request(**{"acceptLang": "en", **fields})
             answer = await (await client.post("/audiostream/v4", json=body)).json()

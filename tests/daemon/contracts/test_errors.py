@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from config.settings import AccountSettings
 from daemon.accounts import Accounts
+from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.routes import AudioStreamRoutes
 from daemon.contracts.errors import plain_errors
 from daemon.metrics import Metrics
@@ -31,7 +32,8 @@ async def test_a_fault_of_ours_is_1903_in_the_contracts_form(tmp_path: Path) -> 
     accounts = Accounts([AccountSettings(name="a", access_key=SecretStr("key"))], lambda: next(clock))
     app = web.Application(middlewares=[plain_errors])
     async with house(tmp_path, lambda *_: []) as made:
-        AudioStreamRoutes(CONTRACT, accounts, made.registry, AddressPolicy(), Metrics()).add_to(app)
+        query = StreamQuery(made.registry, None)
+        AudioStreamRoutes(CONTRACT, accounts, made.registry, AddressPolicy(), Metrics(), query).add_to(app)
         with capture_logs() as logs:
             async with TestClient(TestServer(app)) as client:
                 response = await client.post(

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from daemon.accounts import Accounts
 from daemon.contracts.audiostream import replies
+from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.routes import AudioStreamRoutes
 from daemon.contracts.body import BodyFault
 from daemon.metrics import Metrics
@@ -46,7 +47,8 @@ async def test_a_refusal_is_in_the_clients_language(wrong: dict[str, Any], tmp_p
     app = web.Application()
     async with house(tmp_path, lambda *_: []) as made:
         accounts = Accounts([account()])
-        AudioStreamRoutes(CONTRACT, accounts, made.registry, AddressPolicy(), Metrics()).add_to(app)
+        query = StreamQuery(made.registry, None)
+        AudioStreamRoutes(CONTRACT, accounts, made.registry, AddressPolicy(), Metrics(), query).add_to(app)
         async with TestClient(TestServer(app)) as client:
             told = {}
             for language in ("zh", "en"):

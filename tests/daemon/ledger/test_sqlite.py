@@ -82,13 +82,15 @@ async def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 
 async def test_a_newer_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+    newer = schema.VERSION + 1
     await (await SqliteLedger.open(tmp_path)).close()
     with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
-        connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+        connection.execute(f"PRAGMA user_version = {newer}")
 
     for _ in range(2):  # the lock was given back
         with pytest.raises(
-            LedgerError, match=r"newer audiowarden \(version 2 of the file, this one knows 1\)"
+            LedgerError,
+            match=rf"newer audiowarden \(version {newer} of the file, this one knows {schema.VERSION}\)",
         ):
             await SqliteLedger.open(tmp_path)
 
