@@ -48,6 +48,8 @@ class StreamSink:
         self._admission = admission
         saved: dict[str, Any] = json.loads(lease.progress) if lease.progress else {}
         self.position = Position(saved.get("origin"), saved.get("next_index", 0))
+        self._numbering = Numbering.restore(saved)
+        self._one_at_a_time = asyncio.Lock()
         self.heard_s: float = saved.get("heard_s", 0.0)
         """Seconds of audio in the windows before `position.next_index`."""
         self._events: int = saved.get("events", 0)
@@ -88,8 +90,8 @@ class StreamSink:
 
     def _progress(self) -> bytes:
         place = {"origin": self.position.origin, "next_index": self.position.next_index}
-        counts = {"heard_s": self.heard_s, "events": self._events, **self._numbering.document()}
-        return json.dumps({**place, **counts}).encode()
+        counted = {"heard_s": self.heard_s, "events": self._events}
+        return json.dumps({**place, **counted, **self._numbering.document()}).encode()
 
     async def event(self, event: StreamEvent) -> None:
         """Count connections, and put the event's callback into the outbox if the account wants it."""

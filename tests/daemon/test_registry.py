@@ -320,6 +320,7 @@ async def test_a_fault_of_ours_stops_one_stream_and_no_other(tmp_path: Path) -> 
         await made.registry.start("audiostream", call(consumer, 2), limit=0)
         await consumer.wait_for(lambda: bool(notices(consumer)), 20)
         assert notices(consumer)[0]["requestId"].startswith(f"{2:032d}")
+        await down_to(made.registry, 1)
         assert made.registry.live_count == 1, "the other one is tried again"
 
 

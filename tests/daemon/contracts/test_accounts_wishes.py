@@ -47,8 +47,9 @@ async def test_other_ids_than_the_accounts_are_9101(
     app = web.Application()
     async with house(tmp_path, lambda *_: []) as made:
         query = StreamQuery(made.registry, None)
-        accounts = Accounts([LIMITED])
-        AudioStreamRoutes(limited, accounts, made.registry, AddressPolicy(), Metrics(), query).add_to(app)
+        AudioStreamRoutes(
+            limited, Accounts([LIMITED]), made.registry, AddressPolicy(), Metrics(), query
+        ).add_to(app)
         async with TestClient(TestServer(app)) as client:
             body = request(**{"acceptLang": "en", **fields})
             answer = await (await client.post("/audiostream/v4", json=body)).json()
