@@ -53,8 +53,6 @@ class StreamSink:
         self.heard_s: float = saved.get("heard_s", 0.0)
         """Seconds of audio in the windows before `position.next_index`."""
         self._events: int = saved.get("events", 0)
-        self._numbering = Numbering.restore(saved)
-        self._one_at_a_time = asyncio.Lock()
         self.stream_id = call.spec.stream_id
 
     def analysed(self, window: Window, analysis: Analysis) -> None:
