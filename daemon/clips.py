@@ -25,8 +25,9 @@ class ClipWriter:
         self._executor = executor
 
     async def make(self, stream_id: str, window: Window, before: Window | None) -> tuple[str, str]:
-        """Store the window's clip, and one with `before` in front if given; return both addresses or ''.
+        """Store the window's clip, and one with `before` in front if given; return both addresses.
 
+        Without `before` the second one is the first.
         Raises StorageError, and whatever AudiowardenError `encode` raises.
         """
         name = f"{stream_id}_{window.index}"
@@ -38,7 +39,7 @@ class ClipWriter:
                 addresses = await asyncio.gather(*clips)
         except TimeoutError:
             raise StorageError(f"the clip was not stored within {STORE_TIMEOUT_S:g} s") from None
-        return addresses[0], addresses[1] if before is not None else ""
+        return addresses[0], addresses[-1]
 
     async def _put(self, name: str, pcm: Pcm) -> str:
         loop = asyncio.get_running_loop()

@@ -35,7 +35,7 @@ class Metrics:
         )
         self.connections = Counter(
             "audiowarden_stream_connections",
-            "Connections to streams: started, reconnecting, resumed.",
+            "Connections to streams: started, stalled, reconnecting, resumed.",
             ["state"],
             registry=registry,
         )

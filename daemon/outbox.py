@@ -56,6 +56,8 @@ class Delivery:
     """Its place among all that is called back of its stream, from 1; 0 when nobody counted."""
     place: int | None = None
     """Where the stream's history keeps it; None: not at all."""
+    last: bool = False
+    """Whether the stream has ended with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,9 @@ class Outbox:
         head = {"url": delivery.url, "account": delivery.account, "number": delivery.number}
         record = None
         if delivery.place is not None and self._history is not None:
-            record = Record(delivery.account, delivery.stream_id, delivery.place, delivery.body)
+            record = Record(
+                delivery.account, delivery.stream_id, delivery.place, delivery.body, last=delivery.last
+            )
         await self._queue.put(
             delivery.stream_id,
             delivery.sequence,
@@ -139,7 +143,7 @@ class Outbox:
         )
 
     async def ended(self, account: str, stream_id: str) -> None:
-        """Take note that a stream has no further callback. Raises LedgerError."""
+        """Take note that a stream ended without a last callback. Raises LedgerError."""
         if self._history is not None:
             await self._history.end(account, stream_id)
 

@@ -5,25 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 
 from config.errors import AudiowardenError
 from daemon.admission import UNHEARD, Admission, demand_of
 from daemon.contracts.interfaces import StreamCall, StreamContract
-from daemon.ledger.interfaces import Lease, LedgerError, Renewal, Saving, WorkQueue
+from daemon.ledger.interfaces import Lease, LedgerError, Renewal, WorkQueue
+from daemon.live import Live
 from daemon.metrics import Metrics
-from daemon.numbering import Numbering
-from daemon.outbox import Delivery, Outbox
+from daemon.outbox import Outbox
 from daemon.patience import LEDGER_RETRY_S, patiently
-from pipeline.analyse import Analysis
-from pipeline.audio import Window
-from pipeline.report import Failure, StreamEnd, WindowReport
-from pipeline.source import Position
+from daemon.sink import StreamSink
+from pipeline.report import StreamEnd
 from pipeline.stream import Stages, Stream
 
 log = structlog.get_logger()
@@ -47,21 +42,6 @@ class CapacityError(AudiowardenError):
     """One more stream would delay the others' windows."""
 
 
-@dataclass(slots=True)
-class _Live:
-    """A stream that can be finished: known from the moment its start is answered."""
-
-    account: str
-    identity: str
-    demand: float
-    """Share of its windows that may need recognition."""
-    heard: bool = False
-    """Whether it brings windows now."""
-    finishing: asyncio.Event = field(default_factory=asyncio.Event)
-    closed: bool = False
-    """Nobody may stop it any more: from here on its identity can be another stream's."""
-
-
 class Registry:
     """Owns every stream's task. Streams live in the ledger first, so that a restart finds them again."""
 
@@ -73,14 +53,17 @@ class Registry:
         stages: Stages,
         metrics: Metrics,
         admission: Admission,
+        crash_retry_s: float = FAILED_STREAM_RETRY_S,
     ) -> None:
+        """`crash_retry_s`: how long a stream rests after an error of our own."""
         self._queue = queue
         self._outbox = outbox
         self._contracts = contracts
         self._stages = stages
         self._metrics = metrics
         self._admission = admission
-        self._live: dict[str, _Live] = {}
+        self._crash_retry_s = crash_retry_s
+        self._live: dict[str, Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = asyncio.Event()
         self._recovered = asyncio.Event()
@@ -97,7 +80,7 @@ class Registry:
             raise CapacityError(f"{running:.0f} of {self._admission.capacity:.0f} streams are taken")
         body = json.dumps({"contract": contract, "call": call.document()}, ensure_ascii=False).encode()
         spec = call.spec
-        self._live[spec.stream_id] = _Live(spec.account, call.identity, demand)
+        self._live[spec.stream_id] = Live(spec.account, call.identity, demand)
         created = False
         try:
             put = await self._queue.put(spec.account, call.identity, body, limit=limit)
@@ -209,8 +192,8 @@ class Registry:
             return
         stream_id = call.spec.stream_id
         structlog.contextvars.bind_contextvars(request_id=stream_id)
-        live = self._live.setdefault(stream_id, _Live(call.spec.account, call.identity, demand_of(call.spec)))
-        sink = _Sink(call, lease, live, self._outbox, self._metrics, self._admission)
+        live = self._live.setdefault(stream_id, Live(call.spec.account, call.identity, demand_of(call.spec)))
+        sink = StreamSink(call, lease, live, self._outbox, self._metrics, self._admission)
         try:
             if await lease.renew() is Renewal.STOP:
                 live.closed = True
@@ -226,11 +209,11 @@ class Registry:
             log.exception("stream_crashed", attempt=lease.attempt + 1)
             self._metrics.stream_crashes.inc()
             if lease.attempt + 1 < MAX_CRASHES and not live.finishing.is_set():
-                await patiently(lambda: lease.release(FAILED_STREAM_RETRY_S, failed=True))
+                await patiently(lambda: lease.release(self._crash_retry_s, failed=True))
             else:
-                await self._close(lease, sink, StreamEnd(None, 0.0, "internal error"))
+                await self._close(lease, sink, StreamEnd(None, sink.heard_s, "internal error", crashed=True))
 
-    async def _close(self, lease: Lease, sink: _Sink, end: StreamEnd) -> None:
+    async def _close(self, lease: Lease, sink: StreamSink, end: StreamEnd) -> None:
         """Tell the platform that the stream has ended, then forget it."""
         await sink.ended(end)
         if (live := self._live.get(sink.stream_id)) is not None:
@@ -240,8 +223,8 @@ class Registry:
         fault = int(end.fault) if end.fault is not None else None
         log.info("stream_ended", fault=fault, reason=end.reason, streamed_s=round(end.streamed_s, 1))
 
-    async def _run(self, call: StreamCall, sink: _Sink, live: _Live) -> StreamEnd:
-        stream = Stream(call.spec, self._stages, sink, sink.position)
+    async def _run(self, call: StreamCall, sink: StreamSink, live: Live) -> StreamEnd:
+        stream = Stream(call.spec, self._stages, sink, sink.position, sink.heard_s)
         self._metrics.streams.inc()
         log.info("stream_started", account=call.spec.account, next_window=sink.position.next_index)
         running = asyncio.create_task(stream.run(), name=f"run {call.spec.stream_id}")
@@ -257,91 +240,3 @@ class Registry:
             for task in (running, finishing, draining):
                 task.cancel()
             await asyncio.wait((running, finishing, draining))
-
-
-class _Sink:
-    """A stream's way to the ledger and the outbox (a `ReportSink`); waits for a ledger that is away."""
-
-    def __init__(
-        self,
-        call: StreamCall,
-        lease: Lease,
-        live: _Live,
-        outbox: Outbox,
-        metrics: Metrics,
-        admission: Admission,
-    ) -> None:
-        self._call = call
-        self._lease = lease
-        self._live = live
-        self._outbox = outbox
-        self._metrics = metrics
-        self._admission = admission
-        saved: dict[str, Any] = json.loads(lease.progress) if lease.progress else {}
-        self.position = Position(saved.get("origin"), saved.get("next_index", 0))
-        self._numbering = Numbering.restore(saved)
-        self._one_at_a_time = asyncio.Lock()
-        self.stream_id = call.spec.stream_id
-
-    def analysed(self, window: Window, analysis: Analysis) -> None:
-        """Count a window that was moderated."""
-        self._metrics.analysed(window, analysis)
-        if demand_of(self._call.spec):
-            self._admission.recognised(analysis.recognised)
-
-    async def window(self, report: WindowReport) -> None:
-        """Put a window's callback into the outbox."""
-        if report.failure is not None:
-            self._metrics.not_moderated(report.failure)
-        if report.failure is Failure.OVERLOAD:
-            self._admission.overloaded()
-        await self._send(f"{report.index:08d}", self._call.window(report), report.index)
-        log.info(
-            "window_reported",
-            window=report.index,
-            verdict=None if report.failure else report.level.value,
-            failure=report.failure and report.failure.value,
-            labels=[finding.label.risk.value for finding in report.findings],
-            lists=sorted({match.list_name for match in report.list_matches}),
-            delay_ms=max(0, round((time.time() - report.ended_at) * 1000)),
-        )
-
-    async def advance(self, position: Position) -> None:
-        """Store how far the stream has come."""
-        async with self._one_at_a_time:
-            self.position = position
-            self._numbering.settle()
-            saved = self._progress()
-            await patiently(lambda: self._lease.save(saved))
-
-    def _progress(self) -> bytes:
-        place = {"origin": self.position.origin, "next_index": self.position.next_index}
-        return json.dumps({**place, **self._numbering.document()}).encode()
-
-    async def connection(self, state: str) -> None:
-        """Count connections; `started` and `resumed` say that audio arrives."""
-        self._live.heard = state != "reconnecting"
-        self._metrics.connections.labels(state).inc()
-
-    async def ended(self, end: StreamEnd) -> None:
-        """Put the finish notice into the outbox, if one was asked for."""
-        if self._call.wants_end:
-            index = self.position.next_index
-            await self._send("end", self._call.end(end, index), index)
-        await patiently(lambda: self._outbox.ended(self._call.spec.account, self.stream_id))
-
-    async def _send(self, key: str, payload: dict[str, Any], index: int) -> None:
-        """Number a callback and store it, the number with it: after a crash nothing is counted twice."""
-        body = json.dumps(payload, ensure_ascii=False).encode()
-        async with self._one_at_a_time:
-            delivery = Delivery(
-                stream_id=self.stream_id,
-                sequence=key,
-                url=self._call.callback_url,
-                body=body,
-                account=self._call.spec.account,
-                number=self._numbering.number(key),
-                place=index,
-            )
-            saving = Saving(self._lease, self._progress())
-            await patiently(lambda: self._outbox.send(delivery, saving))

@@ -90,6 +90,7 @@ class Analyser:
         self, spec: StreamSpec, window: Window, previous: Previous | None, deadline: float | None
     ) -> Analysis:
         samples = to_samples(window.pcm)
+        shown = _shown(spec, window, previous)
         previous = previous if previous is not None and previous.index == window.index - 1 else None
         before = previous.transcript if previous is not None else None
         talking = before is not None and is_plain_speech(before)
@@ -109,9 +110,7 @@ class Analyser:
             listening.add_done_callback(_forget)
             raise
         sounds = await listening
-        said = await self._run(
-            partial(self._words.search, spec.account, transcript, before, show_before=spec.previous_text)
-        )
+        said = await self._run(partial(self._words.search, spec.account, transcript, before, shown=shown))
         analysis = self._judged(spec, transcript, said, sounds)
         return replace(analysis, silent=activity.silent, recognised=recognised)
 
@@ -157,6 +156,16 @@ class Analyser:
 def needs_words(risks: frozenset[RiskType]) -> bool:
     """Say whether any of the risks is found by what is said."""
     return bool(risks & TEXT_RISKS) or RiskType.LANGUAGE in risks
+
+
+def _shown(spec: StreamSpec, window: Window, previous: Previous | None) -> Transcript | None:
+    """Return the words to show in front of a window's: of the window that was moderated last before it.
+
+    A window further back than that has no part in this one: there is a gap between them.
+    """
+    if not spec.previous_text or previous is None or previous.index < window.index - spec.moderate_every:
+        return None
+    return previous.transcript
 
 
 def _forget(listening: asyncio.Future[list[SoundFinding]]) -> None:

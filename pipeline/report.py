@@ -80,6 +80,43 @@ class StreamEnd:
     streamed_s: float
     """Seconds of audio that were heard."""
     reason: str = ""
+    crashed: bool = False
+    """Whether an error of our own ended it."""
+
+
+class EventType(StrEnum):
+    """What happens to a stream besides its windows."""
+
+    STARTED = "started"
+    STALLED = "stalled"
+    RECONNECTING = "reconnecting"
+    RESUMED = "resumed"
+    GAP = "gap"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A part of a stream's timeline in which nothing was heard; seconds since the epoch."""
+
+    started_at: float
+    ended_at: float
+    windows: range
+    """Indices that no window will have; empty when the gap began in one window and ends at the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """Something that happened to a stream, in its place among the windows."""
+
+    type: EventType
+    at: float
+    """Seconds since the epoch."""
+    fault: SourceFault | None = None
+    """Why it is pulled again, or ended."""
+    gap: Gap | None = None
+    end: StreamEnd | None = None
+    """Of an end: how it came."""
 
 
 @dataclass(frozen=True, slots=True)

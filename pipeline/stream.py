@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,8 +16,17 @@ import structlog
 from config.errors import AudiowardenError
 from models.errors import OverloadedError, RecognitionError
 from pipeline.analyse import Analyser, Analysis, Previous
-from pipeline.audio import LostWindow, Window
-from pipeline.report import Failure, RiskLevel, StreamEnd, StreamSpec, WindowReport
+from pipeline.audio import WINDOW_S, LostWindow, Window
+from pipeline.report import (
+    EventType,
+    Failure,
+    Gap,
+    RiskLevel,
+    StreamEnd,
+    StreamEvent,
+    StreamSpec,
+    WindowReport,
+)
 from pipeline.retry import RetryBudget
 from pipeline.source import Position, Source, SourceError, SourceFault
 
@@ -25,6 +34,10 @@ log = structlog.get_logger()
 
 PENDING_WINDOWS = 2
 """Windows that may wait behind the one being analysed; beyond, the source decides what to give up."""
+STALLED_S = WINDOW_S * 1.5
+"""A connected stream whose next window takes longer than this has stalled; HLS comes in leaps."""
+GAP_S = 0.5
+"""Less than this between two windows is no gap: a run may end anywhere within a codec's frame."""
 
 
 class ReportSink(Protocol):
@@ -36,18 +49,21 @@ class ReportSink(Protocol):
     def analysed(self, window: Window, analysis: Analysis) -> None:
         """Count a window that was moderated, whether it is reported or not."""
 
-    async def advance(self, position: Position) -> None:
-        """Take note that everything before `position.next_index` is settled."""
+    async def advance(self, position: Position, heard_s: float) -> None:
+        """Take note that everything before `position.next_index` is settled, and how much of it was heard."""
 
-    async def connection(self, state: str) -> None:
-        """Take note of `started`, `reconnecting` or `resumed`."""
+    async def event(self, event: StreamEvent) -> None:
+        """Take note of what happened to the stream besides its windows, in its place among them."""
 
 
 class ClipMaker(Protocol):
     """Keeps the evidence of a window."""
 
     async def make(self, stream_id: str, window: Window, before: Window | None) -> tuple[str, str]:
-        """Store the window's clip, and one with `before` in front if given; return both addresses or ''."""
+        """Store the window's clip, and one with `before` in front if given; return both addresses.
+
+        Without `before` the second one is the first.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +77,16 @@ class Stages:
     max_delay_s: float
     """How long a live window may wait for recognition before it is reported as not moderated."""
     clock: Callable[[], float] = time.time
+    stalled_s: float = STALLED_S
 
 
 class Stream:
     """A stream being moderated. `run` once; `finish` ends it early, after its window in progress."""
 
-    def __init__(self, spec: StreamSpec, stages: Stages, sink: ReportSink, position: Position) -> None:
+    def __init__(
+        self, spec: StreamSpec, stages: Stages, sink: ReportSink, position: Position, heard_s: float = 0.0
+    ) -> None:
+        """`position` and `heard_s`: how far it came before, as the sink was told."""
         self.spec = spec
         self._stages = stages
         self._sink = sink
@@ -77,15 +97,18 @@ class Stream:
         self._live = True
         self._previous: Previous | None = None
         self._previous_window: Window | None = None
-        self._heard_s = 0.0
+        self._heard_s = heard_s
         self._connected_before = position.origin is not None
+        self._heard_until = position.origin and position.origin + position.next_index * WINDOW_S
+        """Where the last window's audio ended, in seconds since the epoch."""
+        self._pending: asyncio.Queue[Window | LostWindow | StreamEvent | None]
+        self._pending = asyncio.Queue(PENDING_WINDOWS)
 
     async def run(self) -> StreamEnd:
         """Moderate until the stream ends, is finished, or cannot be pulled any more."""
-        pending: asyncio.Queue[Window | LostWindow | None] = asyncio.Queue(PENDING_WINDOWS)
         async with asyncio.TaskGroup() as tasks:
-            pull = tasks.create_task(self._pull(pending), name=f"pull {self.spec.stream_id}")
-            tasks.create_task(self._moderate(pending), name=f"moderate {self.spec.stream_id}")
+            pull = tasks.create_task(self._pull(), name=f"pull {self.spec.stream_id}")
+            tasks.create_task(self._moderate(), name=f"moderate {self.spec.stream_id}")
         error = pull.result()
         fault = error.fault if error is not None else None
         return StreamEnd(fault, self._heard_s, str(error) if error is not None else "")
@@ -96,12 +119,12 @@ class Stream:
         if self._source is not None:
             await self._source.stop()
 
-    async def _pull(self, pending: asyncio.Queue[Window | LostWindow | None]) -> SourceError | None:
+    async def _pull(self) -> SourceError | None:
         """Run sources one after the other; return why the last one failed, or None."""
-        error = await self._run_source(pending)
+        error = await self._run_source()
         while error is not None and await self._retry_after(error):
-            error = await self._run_source(pending)
-        await pending.put(None)
+            error = await self._run_source()
+        await self._pending.put(None)
         return None if self._ending.is_set() else error
 
     async def _retry_after(self, error: SourceError) -> bool:
@@ -116,28 +139,30 @@ class Stream:
             fault=int(error.fault),
             reason=str(error),
         )
-        await self._sink.connection("reconnecting")
+        await self._tell(EventType.RECONNECTING, fault=error.fault)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ending.wait(), delay_s)
         return not self._ending.is_set()
 
-    async def _run_source(self, pending: asyncio.Queue[Window | LostWindow | None]) -> SourceError | None:
+    async def _run_source(self) -> SourceError | None:
         """Run one source to its end. A live source that merely ends has lost its connection."""
         source = self._source = self._stages.open_source(self.spec, self._position)
         if self._ending.is_set():
             return None
-        windows = 0
+        windows = source.windows()
+        broken = True
         try:
-            async for window in source.windows():
-                self._position = Position(window.origin, window.index + 1)
-                if windows == 0:
-                    await self._sink.connection("resumed" if self._connected_before else "started")
+            window = await anext(windows, None)
+            while window is not None:
+                if broken:
+                    await self._tell(EventType.RESUMED if self._connected_before else EventType.STARTED)
                     self._connected_before = True
-                windows += 1
-                self._heard_s += window.heard_s
+                await self._tell_gap(window)
+                self._position = Position(window.origin, window.index + 1)
                 self._live = source.live
                 self._retries.worked(window.ended_at - window.started_at)
-                await pending.put(window)
+                await self._pending.put(window)
+                window, broken = await self._next(windows)
         except SourceError as error:
             return error
         finally:
@@ -147,14 +172,51 @@ class Stream:
             return SourceError(SourceFault.CANNOT_OPEN, "the live stream's connection ended")
         return None
 
-    async def _moderate(self, pending: asyncio.Queue[Window | LostWindow | None]) -> None:
-        while (window := await pending.get()) is not None:
+    async def _next(
+        self, windows: AsyncIterator[Window | LostWindow]
+    ) -> tuple[Window | LostWindow | None, bool]:
+        """Wait for the next window, and tell of it when that takes too long; return whether it did."""
+        # A task, because a generator that is cancelled within a timeout is over.
+        following = asyncio.ensure_future(anext(windows, None))
+        try:
+            await asyncio.wait((following,), timeout=self._stages.stalled_s)
+            stalled = not following.done()
+            if stalled and not self._ending.is_set():
+                await self._tell(EventType.STALLED)
+            return await following, stalled
+        finally:
+            if not following.done():
+                following.cancel()
+                await asyncio.wait((following,))
+
+    async def _tell(
+        self, event: EventType, *, fault: SourceFault | None = None, gap: Gap | None = None
+    ) -> None:
+        """Put an event in its place behind the windows that were pulled before it."""
+        await self._pending.put(StreamEvent(event, self._stages.clock(), fault, gap))
+
+    async def _tell_gap(self, window: Window | LostWindow) -> None:
+        """Tell of what was missed between the last window and this one."""
+        until, self._heard_until = self._heard_until, window.ended_at
+        if until is None or window.started_at - until < GAP_S:
+            return
+        missed = range(self._position.next_index, window.index)
+        await self._tell(EventType.GAP, gap=Gap(until, window.started_at, missed))
+
+    async def _moderate(self) -> None:
+        while (window := await self._pending.get()) is not None:
+            if isinstance(window, StreamEvent):
+                await self._sink.event(window)
+                continue
+            self._heard_s += window.heard_s
             if window.index % self.spec.moderate_every == 0:
                 if isinstance(window, LostWindow):
                     await self._sink.window(_not_moderated(window, Failure.OVERLOAD, self._stages.clock()))
                 else:
                     await self._moderate_window(window)
-            await self._sink.advance(Position(window.origin, window.index + 1))
+            if self.spec.previous_clip and isinstance(window, Window):
+                self._previous_window = window
+            await self._sink.advance(Position(window.origin, window.index + 1), self._heard_s)
 
     async def _moderate_window(self, window: Window) -> None:
         began_at = self._stages.clock()
@@ -182,7 +244,6 @@ class Stream:
         if analysis is not None and (self.spec.report_all or analysis.level is not RiskLevel.PASS):
             await self._sink.window(await self._report(window, analysis, began_at))
         self._previous = self._stages.analyser.previous(self.spec, window, analysis)
-        self._previous_window = window if self.spec.previous_clip else None
 
     def _deadline(self) -> float | None:
         """A recording waits for its turn; a live window is reported as not moderated rather than late."""

@@ -49,11 +49,12 @@ class WordSearch:
         self._lists_of = lists_of
 
     def search(
-        self, account: str, transcript: Transcript, before: Transcript | None, *, show_before: bool
+        self, account: str, transcript: Transcript, before: Transcript | None, *, shown: Transcript | None
     ) -> Said:
-        """Search a window's words. `before` is the previous window's, shown in the text on demand."""
-        shown = before.text if before is not None and show_before else ""
-        text = _join(shown, transcript.text)
+        """Search a window's words. `before` was said right before it, and may hold the beginning of a phrase;
+        `shown` is put in front of the text, and is `before` or of a window further back.
+        """
+        text = _join(shown.text if shown is not None else "", transcript.text)
         offset = len(text) - len(transcript.text)
         findings: list[TextFinding] = []
         matches: list[ListMatch] = []

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from config.load import load_settings
 from config.settings import Settings
@@ -85,7 +86,7 @@ async def _list(settings: Settings, stream: str | None, account: str | None, *, 
             if as_json:
                 typer.echo(json.dumps(row, ensure_ascii=False))
             elif table.row_count < MAX_ROWS:
-                table.add_row(*(str(value) for value in row.values()))
+                table.add_row(*(Text(str(value)) for value in row.values()))  # [::1] is no markup
             else:
                 left_out += 1
     if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from enum import Enum
 from typing import Any, NoReturn
 
 from aiohttp import web
@@ -18,12 +19,26 @@ MAX_BRACKETS = 50_000
 READ_TIMEOUT_S = 10.0
 
 
-class BodyError(AudiowardenError):
-    """The body is not a JSON object we take; the text says why. `too_large` for one over the limit."""
+class BodyFault(Enum):
+    """What is wrong with a body."""
 
-    def __init__(self, message: str, *, too_large: bool = False) -> None:
+    ENCODING = "encoding"
+    UNREADABLE = "unreadable"
+    TOO_LARGE = "too large"
+    EMPTY = "empty"
+    TOO_COMPLEX = "too complex"
+    NO_TEXT = "no text"
+    NO_JSON = "no JSON"
+    NO_OBJECT = "no object"
+    LATE = "late"
+
+
+class BodyError(AudiowardenError):
+    """The body is not a JSON object we take; the text says why, `fault` of which kind that is."""
+
+    def __init__(self, message: str, fault: BodyFault) -> None:
         super().__init__(message)
-        self.too_large = too_large
+        self.fault = fault
 
 
 async def read_json_object(request: web.Request) -> dict[str, Any]:
@@ -31,7 +46,7 @@ async def read_json_object(request: web.Request) -> dict[str, Any]:
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding.strip().lower() != "identity":
         # A megabyte can unpack to a gigabyte; the server is told to leave bodies as they are.
-        raise BodyError("the body is compressed; send it without Content-Encoding")
+        raise BodyError("the body is compressed; send it without Content-Encoding", BodyFault.ENCODING)
     try:
         raw = await request.content.read(MAX_BODY_BYTES + 1) if request.body_exists else b""
         while 0 < len(raw) <= MAX_BODY_BYTES:
@@ -40,38 +55,39 @@ async def read_json_object(request: web.Request) -> dict[str, Any]:
                 break
             raw += more
     except (ValueError, web.RequestPayloadError):
-        raise BodyError("the body could not be read") from None
+        raise BodyError("the body could not be read", BodyFault.UNREADABLE) from None
     if len(raw) > MAX_BODY_BYTES:
-        raise BodyError(f"the body is larger than {MAX_BODY_BYTES} bytes", too_large=True)
+        raise BodyError(f"the body is larger than {MAX_BODY_BYTES} bytes", BodyFault.TOO_LARGE)
     if not raw:
-        raise BodyError("the body is empty; it must be a JSON object")
+        raise BodyError("the body is empty; it must be a JSON object", BodyFault.EMPTY)
     return parse_json_object(raw)
 
 
 def parse_json_object(raw: bytes) -> dict[str, Any]:
     """Parse strict JSON (no NaN, no infinity, no deep nesting, UTF-8) that is an object. Raises BodyError."""
     if raw.count(b"[") + raw.count(b"{") > MAX_BRACKETS:
-        raise BodyError(f"the body holds more than {MAX_BRACKETS} lists and objects")
+        raise BodyError(f"the body holds more than {MAX_BRACKETS} lists and objects", BodyFault.TOO_COMPLEX)
     try:
         text = raw.decode("utf-8-sig")
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError:
-        raise BodyError("the body is not UTF-8") from None
+        raise BodyError("the body is not UTF-8", BodyFault.NO_TEXT) from None
     except UnicodeEncodeError:
-        raise BodyError("the body holds a lone surrogate, which is no character") from None
+        raise BodyError("the body holds a lone surrogate, which is no character", BodyFault.NO_TEXT) from None
     except RecursionError:
-        raise BodyError("the body is nested too deeply") from None
+        raise BodyError("the body is nested too deeply", BodyFault.TOO_COMPLEX) from None
     except json.JSONDecodeError as error:
         raise BodyError(
-            f"the body is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}"
+            f"the body is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}",
+            BodyFault.NO_JSON,
         ) from None
     except ValueError as error:
-        raise BodyError(f"the body is not valid JSON: {error}") from None
+        raise BodyError(f"the body is not valid JSON: {error}", BodyFault.NO_JSON) from None
     if not isinstance(value, dict):
-        raise BodyError("the body must be a JSON object")
+        raise BodyError("the body must be a JSON object", BodyFault.NO_OBJECT)
     if _deeper_than(value, MAX_DEPTH):
-        raise BodyError("the body is nested too deeply")
+        raise BodyError("the body is nested too deeply", BodyFault.TOO_COMPLEX)
     return value
 
 

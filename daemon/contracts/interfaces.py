@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from pipeline.report import StreamEnd, StreamSpec, WindowReport
+from pipeline.report import StreamEnd, StreamEvent, StreamSpec, WindowReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,17 @@ class StreamCall(Protocol):
     def callback_url(self) -> str:
         """Where callbacks go."""
 
-    @property
-    def wants_end(self) -> bool:
-        """Whether a last callback is due when the stream ends."""
-
     def document(self) -> dict[str, Any]:
         """Return what must be stored to build the call again after a restart (JSON; no access key)."""
 
     def window(self, report: WindowReport) -> dict[str, Any]:
         """Write the callback of a window."""
 
-    def end(self, end: StreamEnd, next_index: int) -> dict[str, Any]:
-        """Write the last callback."""
+    def end(self, end: StreamEnd, next_index: int) -> dict[str, Any] | None:
+        """Write the last callback; None when none is due."""
+
+    def event(self, event: StreamEvent, number: int) -> dict[str, Any] | None:
+        """Write the callback of a stream event, the `number`th (from 0); None when none is wanted."""
 
 
 class StreamContract(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -90,6 +90,8 @@ class Record:
     place: int
     """Its number in the stream's history, from 0: the window's index."""
     body: bytes
+    last: bool = field(default=False, compare=False)
+    """Marks the stream as ended; not told by a page's records, but by the page."""
 
 
 @dataclass(frozen=True, slots=True)

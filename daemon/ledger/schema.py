@@ -123,8 +123,12 @@ def connect_beside(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
 
     Raises LedgerError, also for a file of another version.
     """
-    if not path.exists():
-        raise LedgerError(f"there is no ledger {path}: no daemon has run with this data_dir yet")
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise LedgerError(f"there is no ledger {path}: no daemon has run with this data_dir yet") from None
+    except OSError as error:
+        raise LedgerError(f"cannot open the ledger {path}: {error.strerror}") from None
     try:
         # As root too: SQLite gives -wal and -shm to the owner of the main file.
         connection = sqlite3.connect(

@@ -24,6 +24,8 @@ def keep(db: sqlite3.Connection, record: Record, now: float) -> None:
     """Store a record unless its place is taken; within the caller's transaction. `now` in epoch seconds."""
     body = zlib.compress(record.body, _FAST)
     db.execute(_KEEP, (record.group, record.place, record.account, now, body))
+    if record.last:
+        db.execute(_KEEP, (record.group, _END, record.account, now, b""))
 
 
 class SqliteHistory:

@@ -102,6 +102,10 @@ def test_settings_are_frozen_and_mask_secrets(tmp_path: Path) -> None:
         ("[server]\nport = 'x'\n", "server.port: Input should be a valid integer"),
         ("[server]\nport = 70000\n", "server.port: Input should be less than or equal to 65535 (got 70000)"),
         ("[[accounts]]\nname='a'\n", "accounts[0]: needs exactly one of access_key and access_key_sha256"),
+        (
+            "[[accounts]]\nname='a'\naccess_key='k'\ncallback_secret=''\n",
+            "accounts[0]: callback_secret must not be empty",
+        ),
         ("[[accounts]]\nname='a'\naccess_key=5\n", "accounts[0].access_key: Input should be a valid string"),
         ("[recogniser]\ncompute_type='int7'\n", "recogniser.compute_type: must be one of auto"),
         (

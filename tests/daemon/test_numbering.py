@@ -64,3 +64,5 @@ async def test_kill_minus_9_makes_no_gap_and_no_double(tmp_path: Path) -> None:
     assert list(deliveries) == list(range(1, len(deliveries) + 1)), "in order and without a gap"
     assert len(set(deliveries.values())) == len(deliveries), "one callback, one number"
     assert len(deliveries) >= 3 * SETTLED
+    events = [each for each in deliveries.values() if "_event-" in each]
+    assert events, "the stream's events are counted among the windows"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -17,7 +18,7 @@ SECOND_S = 0.001
 """A simulated second."""
 OUTAGE_S = 30 * 60
 CONTRACT = Backoff(first_s=5.0, step_s=5.0, max_s=60.0, attempts=19)
-SCALED = {"first_retry_s": 5 * SECOND_S, "max_retry_s": 60 * SECOND_S, "attempts": 20}
+SCALED: dict[str, Any] = {"first_retry_s": 5 * SECOND_S, "max_retry_s": 60 * SECOND_S, "attempts": 20}
 STREAMS, EACH = 3, 12
 
 

@@ -46,7 +46,8 @@ from tests.support.streams import (
 
 pytestmark = pytest.mark.usefixtures("nothing_blocks")
 
-CONTRACT = AudioStreamContract(load_taxonomy(), [account()])
+EVENTFUL = account("eventful", stream_events=True)
+CONTRACT = AudioStreamContract(load_taxonomy(), [account(), EVENTFUL])
 
 
 def call(consumer: Consumer, number: int = 1, **data: Any) -> AudioStreamCall:
@@ -71,7 +72,12 @@ Script = Callable[[StreamSpec, Position], Sequence[Step]]
 
 @asynccontextmanager
 async def house(
-    folder: Path, script: Script, *, live: bool = True, cost_s: float | None = None
+    folder: Path,
+    script: Script,
+    *,
+    live: bool = True,
+    cost_s: float | None = None,
+    crash_retry_s: float = 5.0,
 ) -> AsyncIterator[House]:
     """Everything between a contract and the network, with scripted sources and texts."""
     ledger = await SqliteLedger.open(folder)
@@ -105,7 +111,8 @@ async def house(
             )
             await outbox.start()
             admission = Admission(FakeRecognition(cost_s), 0.8)
-            registry = Registry(ledger.streams, outbox, {CONTRACT.name: CONTRACT}, stages, metrics, admission)
+            contracts = {CONTRACT.name: CONTRACT}
+            registry = Registry(ledger.streams, outbox, contracts, stages, metrics, admission, crash_retry_s)
             running = asyncio.create_task(registry.run(), name="registry")
             try:
                 yield House(registry, opened, ledger)
@@ -313,6 +320,7 @@ async def test_a_fault_of_ours_stops_one_stream_and_no_other(tmp_path: Path) -> 
         await made.registry.start("audiostream", call(consumer, 2), limit=0)
         await consumer.wait_for(lambda: bool(notices(consumer)), 20)
         assert notices(consumer)[0]["requestId"].startswith(f"{2:032d}")
+        await down_to(made.registry, 1)
         assert made.registry.live_count == 1, "the other one is tried again"
 
 

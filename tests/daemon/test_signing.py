@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from pydantic import SecretStr
@@ -29,14 +29,14 @@ def documented() -> Callable[[str, Mapping[str, str], bytes], bool]:
     assert snippet is not None
     names: dict[str, Any] = {}
     exec(compile(snippet[1], str(DOCUMENT), "exec"), names)
-    function = names["is_genuine"]
-    assert callable(function)
-    return function
+    return cast("Callable[[str, Mapping[str, str], bytes], bool]", names["is_genuine"])
 
 
 def account(name: str = "acme", secret: str | None = SECRET) -> AccountSettings:
     return AccountSettings(
-        name=name, access_key=SecretStr(f"key-{name}"), callback_secret=secret and SecretStr(secret)
+        name=name,
+        access_key=SecretStr(f"key-{name}"),
+        callback_secret=None if secret is None else SecretStr(secret),
     )
 
 

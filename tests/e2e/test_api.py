@@ -187,6 +187,7 @@ async def test_health_and_metrics(platform: Platform) -> None:
     status, text = await platform.get("/metrics")
     assert status == 200
     assert b'audiowarden_requests_total{code="1100",endpoint="start"}' in text
+    assert b"\naudiowarden_dead_letters 0.0\n" in text
 
 
 async def send(daemon: DaemonProcess, request: bytes) -> bytes:

@@ -65,6 +65,7 @@ async def test_callbacks_survive_kill_minus_9(tmp_path: Path, spoken: Path) -> N
             async with Platform(daemon.url, ACCESS_KEY, consumer.url) as platform:
                 answer = await platform.query(started["requestId"])
                 assert (answer["statCode"], answer["windows"]) == (1, consumer.taken)
+            assert SECRET not in daemon.log_path.read_text(encoding="utf-8")
             assert await asyncio.to_thread(daemon.stop) == 0
 
 

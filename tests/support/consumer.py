@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import aiohttp
@@ -22,8 +22,8 @@ class Received:
     body: dict[str, Any]
     status: int
     """What the consumer answered."""
-    headers: Mapping[str, str]
-    raw: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    raw: bytes = b""
 
 
 class Consumer:

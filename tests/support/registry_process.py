@@ -56,7 +56,7 @@ async def main(folder: Path, url: str) -> None:
     killer = Killer()
     async with house(folder, script) as made:
         await made.ledger.writer.call(lambda db: db.set_trace_callback(killer.see), writes=False)
-        call = CONTRACT.accept(STREAM_ID, "acme", request(callback=url, data=data))
+        call = CONTRACT.accept(STREAM_ID, "eventful", request(callback=url, data=data))
         with contextlib.suppress(DuplicateStreamError):
             await made.registry.start("audiostream", call, limit=0)
         await asyncio.Event().wait()

@@ -12,7 +12,7 @@ from models.interfaces import Utterance
 from models.results import EMPTY_TRANSCRIPT, ListMatch, Span, TextFinding, Transcript
 from pipeline.analyse import Analysis
 from pipeline.audio import WINDOW_SAMPLES, LostWindow, Window
-from pipeline.report import StreamSpec, WindowReport
+from pipeline.report import StreamEvent, StreamSpec, WindowReport
 from pipeline.source import Position, SourceError
 
 INSULT = Label(RiskType.ABUSE, "insult", "personal")
@@ -155,7 +155,7 @@ class FakeClips:
         if self._error is not None:
             raise self._error
         self.made.append((window.index, before.index if before is not None else None))
-        return f"clip-{window.index}", f"pre-{window.index}" if before is not None else ""
+        return f"clip-{window.index}", f"{'pre' if before is not None else 'clip'}-{window.index}"
 
 
 class RecordingSink:
@@ -164,7 +164,8 @@ class RecordingSink:
     def __init__(self) -> None:
         self.reports: list[WindowReport] = []
         self.positions: list[Position] = []
-        self.states: list[str] = []
+        self.events: list[StreamEvent] = []
+        self.heard_s = 0.0
         self.analyses: dict[int, Analysis] = {}
         self._changed = asyncio.Condition()
 
@@ -183,10 +184,16 @@ class RecordingSink:
         """Keep what was moderated."""
         self.analyses[window.index] = analysis
 
-    async def advance(self, position: Position) -> None:
+    async def advance(self, position: Position, heard_s: float) -> None:
         """Keep a position."""
         self.positions.append(position)
+        self.heard_s = heard_s
 
-    async def connection(self, state: str) -> None:
-        """Keep a state."""
-        self.states.append(state)
+    async def event(self, event: StreamEvent) -> None:
+        """Keep an event."""
+        self.events.append(event)
+
+    @property
+    def states(self) -> list[str]:
+        """What happened to the stream, without the gaps."""
+        return [event.type.value for event in self.events if event.gap is None]

@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from config.errors import AudiowardenError
 from config.settings import AccountSettings
 from config.taxonomy import Taxonomy
 from daemon.contracts.audiostream import names
+from daemon.contracts.audiostream.flat import FlatWriter
 from daemon.contracts.audiostream.payload import PayloadWriter
 from daemon.contracts.audiostream.pulls import pull_of
+from daemon.contracts.audiostream.replies import Code
 from daemon.contracts.audiostream.schema import StartRequest
-from pipeline.report import StreamEnd, StreamSpec, WindowReport
+from pipeline.report import StreamEnd, StreamEvent, StreamSpec, WindowReport
 
 STORED_KEY = "-"
 """Stands in stored requests for the access key, which is never stored."""
+
+
+class NotPermittedError(AudiowardenError):
+    """The account may not use this value of a field."""
+
+    def __init__(self, field: str, value: str) -> None:
+        super().__init__(f"{field} {value[:64]!r} is not permitted")
+        self.field = field
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a call is called back: the account's, when the call was made; stored with it, so that a restart
+    changes nothing in the middle of a stream.
+    """
+
+    shape: str = "nested"
+    events: bool = False
+
+    @classmethod
+    def of(cls, account: AccountSettings) -> Manner:
+        """Return what the account asks for now."""
+        return cls(account.callback_shape, account.stream_events)
 
 
 class AudioStreamCall:
     """One accepted `POST /audiostream/v4` (a `StreamCall`)."""
 
     def __init__(
-        self, request_id: str, account: AccountSettings, body: Mapping[str, Any], taxonomy: Taxonomy
-    ) -> None:
+        self, request_id: str, account: AccountSettings, body: Mapping[str, Any], taxonomy: Taxonomy,
+        manner: Manner,
+    ) -> None:  # fmt: skip
         """`body` is the request as it was sent.
 
         Raises pydantic.ValidationError when it is not valid, and NotConfiguredError when the account has no
@@ -33,9 +62,9 @@ class AudioStreamCall:
         self._asked = names.asked(self.request.type, self.request.businessType)
         self._account = account.name
         self._pull = pull_of(self.request.data, account.pull_templates)
-        self._writer = PayloadWriter(
-            request_id, self.request, body["data"], self._asked, taxonomy, self._pull.user
-        )
+        self._manner = manner
+        writer = FlatWriter if manner.shape == "flat" else PayloadWriter
+        self._writer = writer(request_id, self.request, body["data"], self._asked, taxonomy, self._pull.user)
         self.spec = self._spec(request_id)
 
     def _spec(self, request_id: str) -> StreamSpec:
@@ -66,22 +95,32 @@ class AudioStreamCall:
         """Where callbacks go."""
         return self.request.callback
 
-    @property
-    def wants_end(self) -> bool:
-        """Whether the finish notice is due."""
-        return self.request.data.returnFinishInfo == 1
-
     def document(self) -> dict[str, Any]:
         """Return the request without its access key."""
-        return {"request_id": self.spec.stream_id, "account": self._account, "body": self._body}
+        return {
+            "request_id": self.spec.stream_id,
+            "account": self._account,
+            "body": self._body,
+            "manner": asdict(self._manner),
+        }
 
     def window(self, report: WindowReport) -> dict[str, Any]:
         """Write the callback of a window."""
         return self._writer.window(report)
 
-    def end(self, end: StreamEnd, next_index: int) -> dict[str, Any]:
-        """Write the finish notice."""
-        return self._writer.end(end, next_index)
+    def end(self, end: StreamEnd, next_index: int) -> dict[str, Any] | None:
+        """Write the last callback: the finish notice, or why there will be no more."""
+        if end.crashed:
+            return self._writer.stopped(Code.FAILED, None, next_index)
+        if self.request.data.returnFinishInfo == 1:
+            return self._writer.end(end, next_index)
+        if end.fault is None:
+            return None
+        return self._writer.stopped(Code.PULL_FAILED, end.fault, next_index)
+
+    def event(self, event: StreamEvent, number: int) -> dict[str, Any] | None:
+        """Write the callback of a stream event, if the account wants them."""
+        return self._writer.event(event, number) if self._manner.events else None
 
 
 class AudioStreamContract:
@@ -94,9 +133,25 @@ class AudioStreamContract:
         self._accounts = {account.name: account for account in accounts}
 
     def accept(self, request_id: str, account: str, body: Mapping[str, Any]) -> AudioStreamCall:
-        """Validate a request. Raises pydantic.ValidationError and NotConfiguredError."""
-        return AudioStreamCall(request_id, self._accounts[account], body, self._taxonomy)
+        """Validate a request. Raises pydantic.ValidationError, NotConfiguredError and NotPermittedError."""
+        settings = self._accounts[account]
+        call = AudioStreamCall(request_id, settings, body, self._taxonomy, Manner.of(settings))
+        _check_permitted("appId", call.request.appId, settings.app_ids)
+        _check_permitted("eventId", call.request.eventId, settings.event_ids)
+        return call
 
     def restore(self, document: Mapping[str, Any]) -> AudioStreamCall:
-        """Build a stored call again. Raises KeyError when its account is not configured any more."""
-        return self.accept(document["request_id"], document["account"], document["body"])
+        """Build a stored call again. Raises KeyError when its account is not configured any more.
+
+        What the account may send was checked when the call was made.
+        """
+        account = self._accounts[document["account"]]
+        # A version before stored no manner; there was but one.
+        manner = Manner(**document.get("manner", {}))
+        return AudioStreamCall(document["request_id"], account, document["body"], self._taxonomy, manner)
+
+
+def _check_permitted(field: str, value: str, permitted: Collection[str]) -> None:
+    """Raise NotPermittedError for another value than the permitted ones; none named: any is."""
+    if permitted and value not in permitted:
+        raise NotPermittedError(field, value)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from daemon.contracts.audiostream.messages import Answer, Callback, FailureCallback
+from daemon.contracts.audiostream.messages import (
+    Answer,
+    Callback,
+    EventCallback,
+    FailureCallback,
+    FlatCallback,
+    FlatNotice,
+)
 from daemon.contracts.audiostream.schema import FinishRequest, StartRequest
 from daemon.contracts.interfaces import Description
 
+CALLBACKS = (Callback, FlatCallback, FlatNotice, EventCallback, FailureCallback)
 START_EXAMPLE = {
     "accessKey": "xxxxx",
     "appId": "default",
@@ -39,7 +47,7 @@ def describe() -> Description:
     return Description(
         paths={"/audiostream/v4": {"post": start}, "/finish_audiostream/v4": {"post": finish}},
         taken=(StartRequest, FinishRequest),
-        written=(Answer, Callback, FailureCallback),
+        written=(Answer, *CALLBACKS),
     )
 
 
@@ -64,9 +72,9 @@ def _operation(name: str, summary: str, request: str, example: dict[str, Any]) -
 
 
 def _callback() -> dict[str, Any]:
-    one_of = [_reference(each.__name__) for each in (Callback, FailureCallback)]
+    one_of = [_reference(each.__name__) for each in CALLBACKS]
     return {
-        "summary": "A window's verdict, or the stream's end",
+        "summary": "A window's verdict, what happened to the stream, or its end",
         "requestBody": {"required": True, "content": {"application/json": {"schema": {"oneOf": one_of}}}},
         "responses": {"200": {"description": "Taken; anything else is tried again."}},
     }

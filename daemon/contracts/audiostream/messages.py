@@ -194,9 +194,82 @@ class Callback(Message):
     auxInfo: StreamInfo
 
 
-class FailureCallback(Message):
-    """A window that could not be moderated."""
+class FlatEvidence(RiskDetail):
+    """The evidence in the older shape, with the clips, and when the window was spoken and judged."""
+
+    audioUrl: str
+    preAudioUrl: str | None = None
+    audioStartTime: Annotated[str, Field(description="`YYYY-MM-DD HH:MM:SS`, local time of the daemon.")]
+    audioEndtime: str
+    beginProcessTime: Annotated[int, Field(description="Milliseconds since the epoch.")]
+    finishProcessTime: Annotated[int, Field(description="Milliseconds since the epoch.")]
+    userId: str | None = None
+    strUserId: str | None = None
+    room: str | None = None
+
+
+class FlatNotice(Message):
+    """The end of the stream in the older shape (`accounts[].callback_shape = "flat"`)."""
 
     requestId: str
-    code: Literal[1903]
+    btid: str
+    code: Literal[1100]
     message: str
+    statCode: Flag
+    requestParams: Annotated[dict[str, Any], Field(description="The request's data.")]
+    passThrough: dict[str, Any] | None = None
+    auxInfo: StreamInfo
+
+
+class FlatCallback(FlatNotice):
+    """A window's verdict in the older shape (`accounts[].callback_shape = "flat"`)."""
+
+    riskLevel: Level
+    riskLabel1: str
+    riskLabel2: str
+    riskLabel3: str
+    riskDescription: str
+    riskSource: Source
+    riskDetail: FlatEvidence
+    businessLabels: Annotated[AudioTags, Field(description="What the nested shape calls audioTags.")]
+    allLabels: list[RiskLabel]
+    vadCode: Flag
+
+
+class FailureCallback(Message):
+    """1903: a window that could not be moderated, or a stream that an error of ours ended; 1904: a stream
+    that could not be pulled any more and of which no finish notice was asked for.
+    """
+
+    requestId: str
+    code: Literal[1903, 1904]
+    message: str
+
+
+class HappenedEvent(Message):
+    """What happened to the stream."""
+
+    type: Literal["started", "stalled", "reconnecting", "resumed", "gap", "ended"]
+    time: Annotated[int, Field(description="Milliseconds since the epoch.")]
+    errorCode: Annotated[
+        Literal[1903, 3001, 3002, 3003, 3004, 3005] | None,
+        Field(description="Of `reconnecting` and `ended`: as in the finish notice; 1903: our own fault."),
+    ] = None
+    gapStart: Annotated[int | None, Field(description="Milliseconds since the epoch.")] = None
+    gapEnd: Annotated[int | None, Field(description="Milliseconds since the epoch.")] = None
+    firstWindow: Annotated[int | None, Field(description="The first window that a gap swallowed.")] = None
+    lastWindow: Annotated[int | None, Field(description="The last window that a gap swallowed.")] = None
+    streamTime: Annotated[int | None, Field(ge=0, description="Of `ended`: seconds.")] = None
+
+
+class EventCallback(Message):
+    """Something happened to the stream (`accounts[].stream_events`). Our own addition."""
+
+    requestId: Annotated[str, Field(description="`<the start's requestId>_event_<n>`.")]
+    btId: Annotated[str | None, Field(description="`btid` in the flat shape.")] = None
+    btid: str | None = None
+    code: Literal[1100]
+    message: str
+    statCode: Literal[2]
+    streamEvent: HappenedEvent
+    passThrough: dict[str, Any] | None = None

@@ -12,7 +12,8 @@ from daemon.contracts.audiostream.replies import MESSAGES, Code
 from daemon.contracts.audiostream.schema import StartRequest
 from models.results import ListMatch, Span
 from pipeline.audio import WINDOW_S
-from pipeline.report import Evidence, Finding, RiskLevel, StreamEnd, WindowReport
+from pipeline.report import Evidence, Failure, Finding, RiskLevel, StreamEnd, StreamEvent, WindowReport
+from pipeline.source import SourceFault
 
 PASS_DESCRIPTION = {"zh": "正常", "en": "Normal"}
 LIST_DESCRIPTION = {"zh": "命中自定义名单", "en": "Hit custom list"}
@@ -20,6 +21,12 @@ LIST_LABEL = "customlist"
 """riskLabel1 of a window in which only a customer's own list was hit; the documents name none."""
 USER_FIELDS = {"AGORA": "userId", "TRTC": "strUserId", "ZEGO": "strUserId"}
 """Where a room's separate streams say whose they are."""
+FAILURES = {
+    Failure.OVERLOAD: {"zh": "系统繁忙，该片段未审核", "en": "overload, the window was not moderated"},
+    Failure.MODEL: {"zh": "模型异常，该片段未审核", "en": "a model failed, the window was not moderated"},
+}
+STREAM_OVER = {"zh": "该路流审核已结束", "en": "the stream is not moderated any more"}
+STAT_EVENT = 2
 SOURCE_NONE, SOURCE_TEXT, SOURCE_AUDIO = 1000, 1001, 1003
 
 
@@ -48,7 +55,8 @@ class PayloadWriter:
             return {
                 "requestId": request_id,
                 "code": int(Code.FAILED),
-                "message": f"{MESSAGES[Code.FAILED][self._language]}: {report.failure.value}",
+                "message": f"{MESSAGES[Code.FAILED][self._language]}: "
+                f"{FAILURES[report.failure][self._language]}",
             }
         body = self._envelope(request_id, stat_code=0)
         body["audioDetail"] = self._audio_detail(report)
@@ -62,6 +70,30 @@ class PayloadWriter:
         body["auxInfo"] = {"streamTime": round(end.streamed_s)}
         if end.fault is not None:
             body["auxInfo"]["errorCode"] = int(end.fault)
+        return body
+
+    def stopped(self, code: Code, fault: SourceFault | None, next_index: int) -> dict[str, Any]:
+        """Say that nothing more will come, and why; numbered as the finish notice."""
+        why = f"{int(fault)}, " if fault is not None else ""
+        message = f"{MESSAGES[code][self._language]}: {why}{STREAM_OVER[self._language]}"
+        return {"requestId": f"{self._request_id}_{next_index}", "code": int(code), "message": message}
+
+    def event(self, event: StreamEvent, number: int) -> dict[str, Any]:
+        """Write a stream event, which is ours and no vendor's."""
+        body = self._envelope(f"{self._request_id}_event_{number}", stat_code=STAT_EVENT)
+        del body["requestParams"]
+        told: dict[str, Any] = {"type": event.type.value, "time": _epoch_ms(event.at)}
+        if event.fault is not None:
+            told["errorCode"] = int(event.fault)
+        if event.gap is not None:
+            told |= {"gapStart": _epoch_ms(event.gap.started_at), "gapEnd": _epoch_ms(event.gap.ended_at)}
+            if event.gap.windows:
+                told |= {"firstWindow": event.gap.windows[0], "lastWindow": event.gap.windows[-1]}
+        if event.end is not None:
+            told["streamTime"] = round(event.end.streamed_s)
+            if event.end.crashed:
+                told["errorCode"] = int(Code.FAILED)
+        body["streamEvent"] = told
         return body
 
     def _envelope(self, request_id: str, stat_code: int) -> dict[str, Any]:
@@ -150,8 +182,8 @@ class PayloadWriter:
 
     def _aux_info(self, report: WindowReport) -> dict[str, Any]:
         info: dict[str, Any] = {
-            "beginProcessTime": round(report.processing_began_at * 1000),
-            "finishProcessTime": round(report.processing_ended_at * 1000),
+            "beginProcessTime": _epoch_ms(report.processing_began_at),
+            "finishProcessTime": _epoch_ms(report.processing_ended_at),
             "audioStartTime": _local_time(report.started_at),
             "audioEndTime": _local_time(report.ended_at),
         }
@@ -201,6 +233,10 @@ def _outermost(spans: Iterable[Span]) -> list[Span]:
 def _positions(spans: Iterable[Span]) -> list[int]:
     """Return the index of every character of the spans, each once."""
     return sorted({index for span in spans for index in range(span.start, span.end)})
+
+
+def _epoch_ms(epoch_s: float) -> int:
+    return round(epoch_s * 1000)
 
 
 def _local_time(epoch_s: float) -> str:

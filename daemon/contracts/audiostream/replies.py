@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from config.errors import AudiowardenError
+from daemon.contracts.body import BodyError, BodyFault
 
 
 class Code(IntEnum):
@@ -50,6 +51,18 @@ AT_CAPACITY = {
     "en": "QPS or stream quota exceeded: this server is at capacity, try again later",
 }
 DUPLICATE = {"zh": "重复推流", "en": "The stream is already being moderated"}
+
+BODY_FAULTS = {
+    BodyFault.ENCODING: "请求体不能压缩",
+    BodyFault.UNREADABLE: "请求体读取失败",
+    BodyFault.TOO_LARGE: "请求体过大",
+    BodyFault.EMPTY: "请求体为空",
+    BodyFault.TOO_COMPLEX: "请求体结构过于复杂",
+    BodyFault.NO_TEXT: "请求体不是UTF-8文本",
+    BodyFault.NO_JSON: "请求体不是合法JSON",
+    BodyFault.NO_OBJECT: "请求体必须是JSON对象",
+    BodyFault.LATE: "请求体未按时到达",
+}
 
 _FAULTS = {
     "missing": {"zh": "必填", "en": "is required"},
@@ -110,6 +123,21 @@ def not_configured(stream_type: str, language: str) -> str:
     return texts[language].format(stream_type=stream_type, setting=stream_type.lower())
 
 
+def in_words(english: str, language: str) -> str:
+    """Return a text that is there in English alone in the client's language: the Chinese says what it is."""
+    return english if language == "en" else f"不可用（{english}）"
+
+
+def bad_body(error: BodyError) -> RefusedError:
+    """Build the refusal of a body that cannot be read: in both languages, since nobody knows the client's."""
+    return bad_parameter("", f"{BODY_FAULTS[error.fault]}（{error}）", "zh")
+
+
+def not_permitted(field: str, value: str, language: str) -> str:
+    """Say which field's value the account may not use."""
+    return f"{MESSAGES[Code.NOT_PERMITTED][language]}: {field} {value[:64]!r}"
+
+
 def refuse(error: ValidationError, language: str) -> RefusedError:
     """Turn the first fault that validation found into a refusal that names the field and what it takes."""
     first = error.errors(include_url=False, include_input=False)[0]
@@ -127,5 +155,8 @@ def fault(kind: str, language: str) -> str:
 def _explain(fault: ErrorDetails, language: str) -> str:
     template = _FAULTS.get(fault["type"])
     if template is None:
-        return fault["msg"]
-    return template[language].format(**fault.get("ctx", {}))
+        return in_words(fault["msg"], language)
+    facts = dict(fault.get("ctx", {}))
+    if language == "zh" and "expected" in facts:
+        facts["expected"] = facts["expected"].replace(" or ", ", ").replace(", ", "、")
+    return template[language].format(**facts)

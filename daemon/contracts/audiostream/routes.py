@@ -15,12 +15,12 @@ from pydantic import ValidationError
 
 from daemon.accounts import Account, Accounts
 from daemon.contracts.audiostream import replies
-from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract
+from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract, NotPermittedError
 from daemon.contracts.audiostream.pulls import NotConfiguredError
 from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.replies import Code, RefusedError
 from daemon.contracts.audiostream.schema import FinishRequest, QueryRequest
-from daemon.contracts.body import READ_TIMEOUT_S, BodyError, read_json_object
+from daemon.contracts.body import READ_TIMEOUT_S, BodyError, BodyFault, read_json_object
 from daemon.ledger.interfaces import LedgerError, LimitReachedError
 from daemon.metrics import Metrics
 from daemon.registry import CapacityError, DuplicateStreamError, Registry
@@ -87,10 +87,10 @@ class AudioStreamRoutes:
         except RefusedError as error:
             reply = replies.answer(request_id, error.code, language, error.message, error.detail)
         except BodyError as error:
-            refusal = replies.bad_parameter("", str(error), language)
+            refusal = replies.bad_body(error)
             reply = replies.answer(request_id, refusal.code, language, refusal.message)
         except TimeoutError:
-            refusal = replies.bad_parameter("", "the body did not arrive in time", language)
+            refusal = replies.bad_body(BodyError("the body did not arrive in time", BodyFault.LATE))
             reply = replies.answer(request_id, refusal.code, language, refusal.message)
         except LedgerError as error:
             log.error("ledger_unavailable", request_id=request_id, reason=str(error))  # noqa: TRY400 - expected
@@ -129,6 +129,9 @@ class AudioStreamRoutes:
         except NotConfiguredError as error:
             text = replies.not_configured(error.stream_type, language)
             raise replies.bad_parameter("data.streamType", text, language) from None
+        except NotPermittedError as error:
+            text = replies.not_permitted(error.field, error.value, language)
+            raise RefusedError(Code.NOT_PERMITTED, text) from None
         self._check_addresses(call, language)
         try:
             await self._registry.start(self._contract.name, call, limit=account.max_streams)
@@ -150,7 +153,7 @@ class AudioStreamRoutes:
             field = "callback"
             self._addresses.check_url(call.callback_url, "callback")
         except AddressError as error:
-            raise replies.bad_parameter(field, str(error), language) from None
+            raise replies.bad_parameter(field, replies.in_words(str(error), language), language) from None
 
     async def _finish(
         self, account: Account, body: dict[str, Any], request_id: str, language: str

@@ -84,6 +84,13 @@ async def test_a_running_daemon_sends_what_is_put_back_in_its_order(tmp_path: Pa
         assert (await callbacks(tmp_path, "list"))[1] == "no dead letters\n"
 
 
+async def test_an_address_in_brackets_is_shown_as_it_is(tmp_path: Path) -> None:
+    async with given_up(tmp_path) as (made, _):
+        await made.outbox.send(Delivery("six", "0", "http://[::1]:1/hook", b"", "acme", 1))
+        await made.empty()
+    assert "http://[::1]:1 " in (await callbacks(tmp_path, "list", "--stream", "six"))[1]
+
+
 async def test_all_of_them_are_put_back_while_no_daemon_runs(tmp_path: Path) -> None:
     async with given_up(tmp_path):
         pass

@@ -65,6 +65,14 @@ async def test_a_stream_that_ended_is_known_whether_it_said_anything_or_not(ledg
     assert await read(ledger) == HistoryPage((record,), ended=True, more_from=None)
 
 
+async def test_the_last_callback_ends_its_stream(ledger: Ledger) -> None:
+    await put(ledger, 0)
+    assert not (await read(ledger)).ended
+    await ledger.callbacks.put("stream", "end", b"", record=Record("acme", "stream", 1, b"", last=True))
+    assert (await read(ledger)).ended
+    assert len((await read(ledger)).records) == 2
+
+
 async def test_the_first_of_a_place_stays(ledger: Ledger) -> None:
     first = await put(ledger, 0, b"first")
     [lease] = await ledger.callbacks.take(1, 0)

@@ -1,0 +1,21 @@
+"""A stream of this daemon, as those see it who start, finish and count streams."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Live:
+    """A stream that can be finished: known from the moment its start is answered."""
+
+    account: str
+    identity: str
+    demand: float
+    """Share of its windows that may need recognition."""
+    heard: bool = False
+    """Whether it brings windows now."""
+    finishing: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: bool = False
+    """Nobody may stop it any more: from here on its identity can be another stream's."""
