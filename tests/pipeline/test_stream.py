@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from structlog.testing import capture_logs
 
-from config.settings import SpeechSettings
-from config.taxonomy import RiskType, load_taxonomy
+from config.taxonomy import RiskType
 from daemon.storage.interfaces import StorageError
 from models.errors import OverloadedError, RecognitionError
-from models.interfaces import TextClassifier
-from pipeline.analyse import Analyser
 from pipeline.audio import LostWindow
-from pipeline.report import EventType, Failure, Gap, RiskLevel, StreamEnd, StreamSpec
-from pipeline.retry import Backoff, RetryBudget
+from pipeline.report import Failure, Gap, RiskLevel
 from pipeline.source import Position, SourceError, SourceFault
-from pipeline.speech import SpeechGate
-from pipeline.stream import Stages, Stream
-from pipeline.words import WordLists, WordSearch
+from tests.support.room import Room
 from tests.support.streams import (
     FakeClips,
-    FakeTranscriber,
     OneList,
     RecordingSink,
     Sources,
@@ -44,60 +37,6 @@ class BrokenSink(RecordingSink):
 
     async def advance(self, position: Position, heard_s: float) -> None:
         raise ValueError("a fault of ours")
-
-
-class Room:
-    """A stream with fakes around it."""
-
-    def __init__(
-        self,
-        sources: Sources,
-        *texts: str | Exception,
-        stream: StreamSpec | None = None,
-        classifiers: Sequence[TextClassifier] = (WordClassifier("idiot"),),
-        lists: WordLists | None = None,
-        clips: FakeClips | None = None,
-        sink: RecordingSink | None = None,
-        position: Position | None = None,
-        heard_s: float = 0.0,
-        stalled_s: float = 15.0,
-        executor: ThreadPoolExecutor,
-    ) -> None:
-        self.sources = sources
-        self.transcriber = FakeTranscriber(*texts)
-        self.sink = sink or RecordingSink()
-        self.clips = clips or FakeClips()
-        gate = SpeechGate(SpeechSettings(), None)
-        analyser = Analyser(
-            self.transcriber,
-            gate,
-            WordSearch(classifiers, [], lambda _: lists),
-            None,
-            load_taxonomy(),
-            executor,
-        )
-        stages = Stages(
-            sources.open,
-            analyser,
-            self.clips,
-            lambda _: RetryBudget(Backoff(0.01, 0.01, 0.02, 3)),
-            8.0,
-            clock=lambda: 2000.0,
-            stalled_s=stalled_s,
-        )
-        self.stream = Stream(stream or spec(), stages, self.sink, position or Position(), heard_s)
-
-    async def run(self) -> StreamEnd:
-        async with asyncio.timeout(20):
-            return await self.stream.run()
-
-    @property
-    def indices(self) -> list[int]:
-        return [report.index for report in self.sink.reports]
-
-    @property
-    def gaps(self) -> list[Gap]:
-        return [event.gap for event in self.sink.events if event.gap is not None]
 
 
 @pytest.fixture(name="threads")
@@ -295,74 +234,6 @@ async def test_windows_are_skipped_when_asked(threads: ThreadPoolExecutor) -> No
     room = Room(Sources(script, live=False), stream=spec(moderate_every=3), executor=threads)
     await room.run()
     assert room.indices == [0, 3, 6]
-
-
-async def test_skipped_windows_leave_the_text_and_the_clip_before(threads: ThreadPoolExecutor) -> None:
-    """The text is of the window that was moderated last, the clip begins with the one just before."""
-    room = Room(
-        Sources([spoken_window(index) for index in range(4)], live=False),
-        "and then you stupid",
-        "idiot went away",
-        classifiers=[WordClassifier("stupid idiot")],
-        stream=spec(moderate_every=3, previous_text=True, previous_clip=True),
-        executor=threads,
-    )
-    await room.run()
-    first, second = room.sink.reports
-    assert (first.text, second.text) == ("and then you stupid", "and then you stupid idiot went away")
-    assert second.level is RiskLevel.PASS, "the words were said 20 s apart"
-    assert room.clips.made == [(0, None), (3, 2)]
-    assert (first.previous_clip_url, second.previous_clip_url) == ("clip-0", "pre-3")
-
-
-async def test_findings_keep_their_place_behind_text_that_is_only_shown(threads: ThreadPoolExecutor) -> None:
-    room = Room(
-        Sources([spoken_window(index) for index in range(3)], live=False),
-        "one more",
-        "you idiot",
-        stream=spec(moderate_every=2, previous_text=True),
-        lists=OneList("you"),
-        executor=threads,
-    )
-    await room.run()
-    report = room.sink.reports[1]
-    assert report.text == "one more you idiot"
-    assert [report.text[span.start : span.end] for span in report.findings[0].spans] == ["idiot"]
-    assert [report.text[span.start : span.end] for span in report.list_matches[0].spans] == ["you"]
-
-
-async def test_a_stream_that_stalls_says_so_once_and_when_it_goes_on(threads: ThreadPoolExecutor) -> None:
-    script: list[Step] = [spoken_window(0), 0.3, spoken_window(1), spoken_window(2)]
-    room = Room(Sources(script, live=False), stalled_s=0.1, executor=threads)
-    await room.run()
-    assert room.sink.states == ["started", "stalled", "resumed"]
-    assert room.indices == [0, 1, 2]
-
-
-async def test_events_and_gaps_tell_why_and_what_is_missing(threads: ThreadPoolExecutor) -> None:
-    gone = SourceError(SourceFault.NO_SUCH_STREAM, "gone")
-    end = SourceError(SourceFault.NO_SUCH_STREAM, "gone", retryable=False)
-    room = Room(
-        Sources([spoken_window(0), spoken_window(1, samples=64_000), gone], [spoken_window(5), end]),
-        executor=threads,
-    )
-    await room.run()
-    assert [(event.type, event.fault) for event in room.sink.events] == [
-        (EventType.STARTED, None),
-        (EventType.RECONNECTING, SourceFault.NO_SUCH_STREAM),
-        (EventType.RESUMED, None),
-        (EventType.GAP, None),
-    ]
-    assert {event.at for event in room.sink.events} == {2000.0}
-    assert room.gaps == [Gap(1014.0, 1050.0, range(2, 5))]
-
-
-async def test_what_was_heard_before_a_restart_counts(threads: ThreadPoolExecutor) -> None:
-    source = Sources([spoken_window(7), spoken_window(8)], live=False)
-    room = Room(source, position=Position(1000.0, 6), heard_s=55.5, executor=threads)
-    assert (await room.run()).streamed_s == 75.5
-    assert room.sink.heard_s == 75.5
-    assert room.gaps == [Gap(1060.0, 1070.0, range(6, 7))], "what passed while nobody listened"
 
 
 async def test_a_live_stream_is_pulled_again_where_it_stopped(threads: ThreadPoolExecutor) -> None:
