@@ -22,6 +22,7 @@ from daemon.contracts.audiostream.contract import AudioStreamContract
 from daemon.contracts.audiostream.routes import AudioStreamRoutes
 from daemon.contracts.errors import plain_errors
 from daemon.egress import make_session
+from daemon.enrolled import Enrolled
 from daemon.health import HealthRoutes
 from daemon.ledger.interfaces import LedgerError
 from daemon.ledger.sqlite import SqliteLedger
@@ -33,6 +34,7 @@ from daemon.storage.interfaces import StorageError
 from daemon.storage.local import LocalClipStore
 from daemon.storage.routes import ClipRoutes
 from daemon.tasks import Tasks
+from models.voice.index import VoiceIndex
 from pipeline.encode import encode_mp3
 from pipeline.ingest.remote import RemoteSource
 from pipeline.ingest.workers import IngestWorkers, Start
@@ -86,6 +88,7 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
             await parts.ingest.wait_ready()
         tasks.start("clip expiry", _expire(parts.store))
         tasks.start("word lists", parts.lists.watch())
+        tasks.start("enrolled voices", parts.voices.watch())
         runner = web.AppRunner(
             _routes(settings, parts),
             access_log=None,
@@ -113,6 +116,7 @@ class _Parts:
     ledger: SqliteLedger
     store: LocalClipStore
     lists: CustomerLists
+    voices: Enrolled[VoiceIndex]
     addresses: AddressPolicy
     contract: AudioStreamContract
     registry: Registry
@@ -148,7 +152,8 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     metrics.gauge(
         "audiowarden_streams_accepted", "Streams that can be finished.", lambda: registry.live_count
     )
-    return _Parts(metrics, ledger, store, lists, addresses, contract, registry, ingest)
+    voices = analysis.listening.voices
+    return _Parts(metrics, ledger, store, lists, voices, addresses, contract, registry, ingest)
 
 
 def _ingest(settings: Settings, metrics: Metrics) -> IngestWorkers:

@@ -59,11 +59,7 @@ class Hearing:
     @cached_property
     def speech(self) -> Samples:
         """Only what is spoken, one piece after the other: shape (m,), empty when nobody speaks."""
-        pieces = [
-            self.samples[round(start_s * SAMPLE_RATE_HZ) : round(end_s * SAMPLE_RATE_HZ)]
-            for start_s, end_s in without(self.spans.speech, self.spans.singing)
-        ]
-        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+        return spoken(self.samples, self.spans)
 
     @cached_property
     def voiceprint(self) -> Voiceprint | None:
@@ -80,6 +76,15 @@ class SoundDetector(Protocol):
 
     def detect(self, hearing: Hearing) -> list[SoundFinding]:
         """Return the findings, of any of `risks`. Raises RecognitionError when a model fails."""
+
+
+def spoken(samples: Samples, spans: AudioSpans) -> Samples:
+    """Return only what is spoken, one piece after the other: shape (m,), empty when nobody speaks."""
+    pieces = [
+        samples[round(start_s * SAMPLE_RATE_HZ) : round(end_s * SAMPLE_RATE_HZ)]
+        for start_s, end_s in without(spans.speech, spans.singing)
+    ]
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
 
 def without(
