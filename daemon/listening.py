@@ -25,12 +25,15 @@ class Listening:
     voices: Enrolled[VoiceIndex]
 
 
+def load_senses(settings: Settings, spans: AudioSpanDetector) -> Senses:
+    """Load the models that several detectors listen with; blocking. Raises WeightsError."""
+    cache = WeightsCache(cache_folder(settings.recogniser.cache_dir))
+    return Senses(spans, YamnetTagger(cache.ensure("yamnet")), VoiceprintEmbedder(cache.ensure("voiceprint")))
+
+
 def load_listener(settings: Settings, spans: AudioSpanDetector) -> Listening:
     """Load every detector of sound; blocking, about a second. Raises WeightsError and EnrolmentError."""
-    cache = WeightsCache(cache_folder(settings.recogniser.cache_dir))
-    senses = Senses(
-        spans, YamnetTagger(cache.ensure("yamnet")), VoiceprintEmbedder(cache.ensure("voiceprint"))
-    )
+    senses = load_senses(settings, spans)
     enrolled_voices = Enrolled("voices", settings.enrolled_folder / voices.FILE_NAME, VoiceIndex.read)
     detectors: list[SoundDetector] = [EnrolledVoiceDetector(enrolled_voices.current)]
     return Listening(Listener(senses, detectors), enrolled_voices)

@@ -59,7 +59,11 @@ class Hearing:
     @cached_property
     def speech(self) -> Samples:
         """Only what is spoken, one piece after the other: shape (m,), empty when nobody speaks."""
-        return spoken(self.samples, self.spans)
+        pieces = [
+            self.samples[round(start_s * SAMPLE_RATE_HZ) : round(end_s * SAMPLE_RATE_HZ)]
+            for start_s, end_s in without(self.spans.speech, self.spans.singing)
+        ]
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
     @cached_property
     def voiceprint(self) -> Voiceprint | None:
@@ -76,15 +80,6 @@ class SoundDetector(Protocol):
 
     def detect(self, hearing: Hearing) -> list[SoundFinding]:
         """Return the findings, of any of `risks`. Raises RecognitionError when a model fails."""
-
-
-def spoken(samples: Samples, spans: AudioSpans) -> Samples:
-    """Return only what is spoken, one piece after the other: shape (m,), empty when nobody speaks."""
-    pieces = [
-        samples[round(start_s * SAMPLE_RATE_HZ) : round(end_s * SAMPLE_RATE_HZ)]
-        for start_s, end_s in without(spans.speech, spans.singing)
-    ]
-    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
 
 def without(

@@ -15,14 +15,14 @@ from config.load import load_settings
 from config.settings import LogSettings, Settings
 from daemon.cli.common import ConfigOption, one_sentence
 from daemon.cli.recording import read_recording
+from daemon.listening import load_senses
 from daemon.logs import configure_logging
 from models.errors import EnrolmentError
 from models.sound.spans import OmniSpanDetector
 from models.voice.enrolled import REVIEW_COSINE
 from models.voice.enrolment import Enrolment, Recording, one_speaker
 from models.voice.index import VoiceIndex, locked
-from models.voice.voiceprint import VoiceprintEmbedder, unit
-from models.weights import WeightsCache, cache_folder
+from models.voice.voiceprint import unit
 
 app = typer.Typer(name="voices", help="People whose voices are recognised.", no_args_is_help=True)
 
@@ -97,8 +97,7 @@ def _folder(config: Path | None, folder: Path | None) -> Path:
 
 def _take(files: list[Path], settings: Settings) -> list[Recording]:
     """Raises EnrolmentError that names the file which cannot be used."""
-    weights = WeightsCache(cache_folder(settings.recogniser.cache_dir)).ensure("voiceprint")
-    enrolment = Enrolment(OmniSpanDetector(), VoiceprintEmbedder(weights))
+    enrolment = Enrolment(load_senses(settings, OmniSpanDetector()))
     recordings: dict[str, Recording] = {}
     for path in files:
         if str(path) in recordings:

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.errors import EnrolmentError
-from models.hearing import SAMPLE_RATE_HZ, spoken
-from models.interfaces import AudioSpanDetector, Samples, SpeakerEmbedder, Voiceprint
+from models.hearing import SAMPLE_RATE_HZ, Hearing, Senses
+from models.interfaces import Samples, Voiceprint
 from models.voice.enrolled import MIN_SPEECH_S
 from models.voice.voiceprint import unit
 
 PIECE_S = 5.0
 """A recording's speech is taken in equal pieces of about this length, and every one of them counts."""
+SPEECH_CLASS = 0
+"""Of AudioSet, as YAMNet numbers its classes."""
+MIN_SPEECH_SCORE = 0.5
+"""YAMNet's second opinion on a piece: 0.8 to 1 for every speaker of ours, 0.0 for noise taken for speech."""
 MIN_LIKENESS = 0.6
 """Recordings, or pieces of one, with a lower cosine are of two people: see docs/accuracy.md."""
 
@@ -28,33 +32,39 @@ class Recording:
 
 
 class Enrolment:
-    """Takes recordings of one person; blocking, about a second a minute of speech."""
+    """Takes recordings of one person; blocking, about two seconds a minute of speech."""
 
-    def __init__(self, spans: AudioSpanDetector, embedder: SpeakerEmbedder) -> None:
-        self._spans = spans
-        self._embedder = embedder
+    def __init__(self, senses: Senses) -> None:
+        self._senses = senses
 
     def take(self, samples: Samples) -> Recording:
         """Return the voice in a recording (16 kHz mono).
 
         Raises EnrolmentError: nobody speaks, for too short a time, or more than one person does.
         """
-        speech = spoken(samples, self._spans.detect(samples))
-        speech_s = len(speech) / SAMPLE_RATE_HZ
-        if not len(speech):
+        pieces = [piece for piece in _pieces(Hearing(samples, self._senses).speech) if self._is_speech(piece)]
+        speech_s = sum(len(piece) for piece in pieces) / SAMPLE_RATE_HZ
+        if not pieces:
             raise EnrolmentError("nobody speaks in it")
         if speech_s < MIN_SPEECH_S:
             raise EnrolmentError(
                 f"it holds {speech_s:.1f} s of speech, at least {MIN_SPEECH_S:g} s are needed"
             )
-        pieces = np.array_split(speech, max(1, round(speech_s / PIECE_S)))
-        found = [each for piece in pieces if (each := self._embedder.embed(piece)) is not None]
-        if not found:
-            raise EnrolmentError("nobody speaks in it")
+        found = [each for piece in pieces if (each := self._senses.embedder.embed(piece)) is not None]
         _, likeness = odd_one(found)
         if likeness < MIN_LIKENESS:
             raise EnrolmentError("more than one person seems to speak in it: cut out the one who is meant")
         return Recording(unit(np.mean(found, axis=0)), speech_s)
+
+    def _is_speech(self, piece: Samples) -> bool:
+        scores = self._senses.tagger.tag(piece)
+        return bool(len(scores)) and float(scores[:, SPEECH_CLASS].mean()) >= MIN_SPEECH_SCORE
+
+
+def _pieces(speech: Samples) -> list[Samples]:
+    if not len(speech):
+        return []
+    return np.array_split(speech, max(1, round(len(speech) / (PIECE_S * SAMPLE_RATE_HZ))))
 
 
 def one_speaker(recordings: Mapping[str, Recording]) -> None:
