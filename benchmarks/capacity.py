@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
-import json
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -25,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.daemon import add_settings, serving, settings_of
+from benchmarks.figures import end_when_told, write_figures
 from benchmarks.fleet import Fleet
 from benchmarks.ladder import Ladder
 from benchmarks.play import PlayServer, add_form
@@ -185,6 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_form(parser, sample_rate_hz=44_100, channels=2)
     add_settings(parser)
     given = parser.parse_args(arguments)
+    end_when_told()
     console = Console()
     shares = (0.0, 0.6) if given.silence is None else (given.silence,)
     figures = []
@@ -192,8 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         figures.append(asyncio.run(measure(share, given, console)))
         # More silence carries more streams: the next search begins where this one ended.
         given.start_at = figures[-1].get("limit") or given.start_at
-    if given.json is not None:
-        given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_figures(given.json, figures)
 
 
 if __name__ == "__main__":

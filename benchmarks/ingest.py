@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import json
 import math
 import statistics
 import subprocess
@@ -24,6 +23,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import end_when_told, write_figures
 from benchmarks.host import ProcessTree
 from benchmarks.play import PlayServer, add_form
 from benchmarks.pullers import FAILED
@@ -160,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--processes", type=int, default=2, help="ingest processes of the second form")
     add_form(parser, sample_rate_hz=44_100, channels=2)
     given = parser.parse_args(arguments)
+    end_when_told()
     costs: list[Cost] = []
     with tempfile.TemporaryDirectory(prefix="audiowarden-bench-") as name:
         folder = Path(name)
@@ -171,9 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 for number in range(given.rounds):
                     costs += [measure(form, urls, number, given, folder) for form in order_of(number)]
     Console().print(table_of(costs))
-    if given.json is not None:
-        figures = [dataclasses.asdict(each) for each in costs]
-        given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_figures(given.json, [dataclasses.asdict(each) for each in costs])
 
 
 if __name__ == "__main__":

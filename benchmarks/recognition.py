@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
-import json
 import os
 import statistics
 import time
@@ -31,6 +30,7 @@ from faster_whisper import BatchedInferencePipeline, WhisperModel
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import end_when_told, write_figures
 from benchmarks.recordings import recordings, windows_with_speech
 from benchmarks.words import divergence
 from models.interfaces import Samples, Utterance
@@ -259,6 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--windows", type=int, default=TIMED, help="how many are timed; all are compared")
     parser.add_argument("--model", default="base")
     given = parser.parse_args(arguments)
+    end_when_told()
     folder = WeightsCache(cache_folder(None)).ensure(given.model)
     spoken = speech_of(folder, recordings(given.audio))
     agrees = agreement(folder, spoken, Ours(folder, spoken)())
@@ -274,13 +275,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"its own {agrees.noise_floor:.1f} % ({agrees.compared} windows)"
     )
     Console().print(table)
-    if given.json is not None:
-        figures: dict[str, Any] = {
-            f"ratio_vs_{key}": statistics.median(theirs / ours_s for ours_s, theirs in each)
-            for key, each in rounds.items()
-        }
-        figures |= dataclasses.asdict(agrees) | {"windows": len(windows), "rounds": rounds}
-        given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    figures: dict[str, Any] = {
+        f"ratio_vs_{key}": statistics.median(theirs / ours_s for ours_s, theirs in each)
+        for key, each in rounds.items()
+    }
+    write_figures(
+        given.json, figures | dataclasses.asdict(agrees) | {"windows": len(windows), "rounds": rounds}
+    )
 
 
 if __name__ == "__main__":
