@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from models.hearing import Hearing, Senses, without
+from models.hearing import SPEECH_RMS, Hearing, Senses, levelled, without
 from models.interfaces import Samples, Scores, Voiceprint
 from models.results import AudioSpans
 
@@ -58,3 +59,12 @@ def test_what_is_known_is_not_asked_again() -> None:
     known = AudioSpans(((0.0, 1.0),), (), ())
     assert len(Hearing(SAMPLES, Senses(models, models, models), spans=known).speech) == 16_000
     assert not models.asked
+
+
+def test_speech_is_brought_to_one_loudness() -> None:
+    quiet = levelled(SAMPLES * np.float32(0.001))
+    assert float(np.sqrt(np.mean(np.square(quiet)))) == pytest.approx(SPEECH_RMS, rel=1e-3)
+    assert quiet.dtype == np.float32
+    assert np.allclose(quiet, levelled(SAMPLES), atol=1e-6)
+    assert not levelled(np.zeros(100, np.float32)).any()
+    assert len(levelled(np.zeros(0, np.float32))) == 0

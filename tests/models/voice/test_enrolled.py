@@ -58,6 +58,11 @@ def test_it_is_recognised_under_noise(senses: Senses, joe: VoiceIndex) -> None:
     assert finding.name == "Joe"
 
 
+def test_it_is_recognised_from_afar(senses: Senses, joe: VoiceIndex) -> None:
+    [finding] = detect(senses, joe, (speech_pcm(THIRD) * 0.1).astype(np.int16))
+    assert (finding.name, finding.probability >= 0.85) == ("Joe", True)
+
+
 def test_another_voice_is_not_taken_for_it(senses: Senses, joe: VoiceIndex) -> None:
     assert detect(senses, joe, raised(join(THIRD, FIRST))) == []
 
