@@ -20,7 +20,9 @@ SPEECH_CLASS = 0
 MIN_SPEECH_SCORE = 0.5
 """YAMNet's second opinion on a piece: 0.8 to 1 for every speaker of ours, 0.0 for noise taken for speech."""
 MIN_LIKENESS = 0.6
-"""Recordings, or pieces of one, with a lower cosine are of two people: see docs/accuracy.md."""
+"""Recordings with a lower cosine are of two people: see docs/accuracy.md."""
+MIN_LIKENESS_WITHIN = 0.7
+"""So are pieces of one recording, which have the same microphone and room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Enrolment:
             each for piece in pieces if (each := self._senses.embedder.embed(levelled(piece))) is not None
         ]
         _, likeness = odd_one(found)
-        if likeness < MIN_LIKENESS:
+        if likeness < MIN_LIKENESS_WITHIN:
             raise EnrolmentError("more than one person seems to speak in it: cut out the one who is meant")
         return Recording(unit(np.mean(found, axis=0)), speech_s)
 
