@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 from models.errors import EnrolmentError
 from models.hearing import Hearing, Senses
-from models.results import SoundFinding
+from models.interfaces import Samples
+from models.results import AudioSpans, SoundFinding
 from models.sound.spans import OmniSpanDetector
 from models.sound.yamnet import YamnetTagger
 from models.voice.enrolled import (
@@ -122,6 +124,22 @@ def test_probability_rises_with_likeness_through_the_thresholds() -> None:
 def test_what_is_no_voice_of_one_person_is_not_enrolled(senses: Senses, pcm: Pcm, said: str) -> None:
     with pytest.raises(EnrolmentError, match=said):
         Enrolment(senses).take(to_samples(pcm))
+
+
+class Credulous:
+    """Takes everything for speech, as a span detector takes some noise."""
+
+    def detect(self, samples: Samples) -> AudioSpans:
+        return AudioSpans(((0.0, len(samples) / 16_000),), (), ())
+
+
+def test_noise_that_one_model_takes_for_speech_is_not_enrolled(senses: Senses) -> None:
+    enrolment = Enrolment(replace(senses, spans=Credulous()))
+    with pytest.raises(EnrolmentError, match="nobody speaks in it"):
+        enrolment.take(to_samples(noise(20)))
+    spoken = join(FIRST, SECOND)
+    recording = enrolment.take(to_samples(join(spoken, noise(20))))
+    assert recording.speech_s < len(spoken) / 16_000 + 2.0
 
 
 def test_the_recording_of_somebody_else_is_named(senses: Senses) -> None:
