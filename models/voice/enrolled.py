@@ -14,7 +14,7 @@ from models.voice.index import VoiceIndex
 LABEL = Label(RiskType.AUDIOPOLITICAL, "voiceprint", "enrolled")
 MIN_SPEECH_S = 3.0
 """Of less speech a voiceprint says too little: see docs/accuracy.md."""
-REVIEW_COSINE, REJECT_COSINE = 0.72, 0.80
+REVIEW_COSINE, REJECT_COSINE = 0.75, 0.80
 COSINES = (0.5, REVIEW_COSINE, REJECT_COSINE, 1.0)
 PROBABILITIES = (0.0, 0.5, 0.85, 1.0)
 MIN_PROBABILITY = 0.4

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.errors import EnrolmentError
-from models.hearing import SAMPLE_RATE_HZ, Hearing, Senses, levelled
+from models.hearing import SAMPLE_RATE_HZ, Hearing, Senses, conditioned
 from models.interfaces import Samples, Voiceprint
 from models.voice.enrolled import MIN_SPEECH_S
 from models.voice.voiceprint import unit
@@ -53,7 +53,7 @@ class Enrolment:
                 f"it holds {speech_s:.1f} s of speech, at least {MIN_SPEECH_S:g} s are needed"
             )
         found = [
-            each for piece in pieces if (each := self._senses.embedder.embed(levelled(piece))) is not None
+            each for piece in pieces if (each := self._senses.embedder.embed(conditioned(piece))) is not None
         ]
         _, likeness = odd_one(found)
         if likeness < MIN_LIKENESS_WITHIN:
