@@ -22,6 +22,7 @@ from daemon.contracts.audiostream.contract import AudioStreamContract
 from daemon.contracts.audiostream.routes import AudioStreamRoutes
 from daemon.contracts.errors import plain_errors
 from daemon.egress import make_session
+from daemon.enrolled import Enrolled
 from daemon.health import HealthRoutes
 from daemon.lag import LoopLag
 from daemon.ledger.interfaces import LedgerError
@@ -34,6 +35,7 @@ from daemon.storage.interfaces import StorageError
 from daemon.storage.local import LocalClipStore
 from daemon.storage.routes import ClipRoutes
 from daemon.tasks import Tasks
+from models.voice.index import VoiceIndex
 from pipeline.encode import encode_mp3
 from pipeline.ingest.remote import RemoteSource
 from pipeline.ingest.workers import IngestWorkers, Start
@@ -88,6 +90,7 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
         tasks.start("clip expiry", _expire(parts.store))
         tasks.start("word lists", parts.lists.watch())
         tasks.start("loop lag", parts.lag.run())
+        tasks.start("enrolled voices", parts.voices.watch())
         runner = web.AppRunner(
             _routes(settings, parts),
             access_log=None,
@@ -115,6 +118,7 @@ class _Parts:
     ledger: SqliteLedger
     store: LocalClipStore
     lists: CustomerLists
+    voices: Enrolled[VoiceIndex]
     addresses: AddressPolicy
     contract: AudioStreamContract
     registry: Registry
@@ -157,7 +161,8 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
         "How long the event loop's timers are overdue, mean of the last seconds; no streams above 0.25.",
         lambda: lag.lag_s,
     )
-    return _Parts(metrics, ledger, store, lists, addresses, contract, registry, ingest, lag)
+    voices = analysis.listening.voices
+    return _Parts(metrics, ledger, store, lists, voices, addresses, contract, registry, ingest, lag)
 
 
 def _ingest(settings: Settings, metrics: Metrics) -> IngestWorkers:

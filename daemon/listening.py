@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from config.settings import Settings
+from daemon.enrolled import Enrolled
 from models.hearing import Senses, SoundDetector
 from models.interfaces import AudioSpanDetector
 from models.sound.yamnet import YamnetTagger
+from models.voice import index as voices
+from models.voice.enrolled import EnrolledVoiceDetector
+from models.voice.index import VoiceIndex
 from models.voice.voiceprint import VoiceprintEmbedder
 from models.weights import WeightsCache, cache_folder
 from pipeline.listen import Listener
 
 
-def load_listener(settings: Settings, spans: AudioSpanDetector) -> Listener:
-    """Load every detector of sound; blocking, about a second. Raises WeightsError."""
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The listener, and what is enrolled, which somebody has to watch for changes."""
+
+    listener: Listener
+    voices: Enrolled[VoiceIndex]
+
+
+def load_senses(settings: Settings, spans: AudioSpanDetector) -> Senses:
+    """Load the models that several detectors listen with; blocking. Raises WeightsError."""
     cache = WeightsCache(cache_folder(settings.recogniser.cache_dir))
-    senses = Senses(
-        spans, YamnetTagger(cache.ensure("yamnet")), VoiceprintEmbedder(cache.ensure("voiceprint"))
-    )
-    detectors: list[SoundDetector] = []
-    return Listener(senses, detectors)
+    return Senses(spans, YamnetTagger(cache.ensure("yamnet")), VoiceprintEmbedder(cache.ensure("voiceprint")))
+
+
+def load_listener(settings: Settings, spans: AudioSpanDetector) -> Listening:
+    """Load every detector of sound; blocking, about a second. Raises WeightsError and EnrolmentError."""
+    senses = load_senses(settings, spans)
+    enrolled_voices = Enrolled("voices", settings.enrolled_folder / voices.FILE_NAME, VoiceIndex.read)
+    detectors: list[SoundDetector] = [EnrolledVoiceDetector(enrolled_voices.current)]
+    return Listening(Listener(senses, detectors), enrolled_voices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from daemon.cli import check, lists, models, moderate, serve
+from daemon.cli import check, lists, models, moderate, serve, voices
 
 app = typer.Typer(
     name="audiowarden",
@@ -19,3 +19,4 @@ app.command("moderate")(moderate.moderate)
 app.command("check")(check.check)
 app.add_typer(models.app)
 app.add_typer(lists.app)
+app.add_typer(voices.app)
