@@ -14,11 +14,6 @@ from pipeline.audio import to_samples
 from tests.support.speech import noise, speech_pcm
 
 
-@pytest.fixture(scope="module")
-def tagger(yamnet_weights: Path) -> YamnetTagger:
-    return YamnetTagger(yamnet_weights)
-
-
 def best(tagger: YamnetTagger, samples: Samples) -> str:
     return tagger.classes[int(tagger.tag(samples).mean(axis=0).argmax())]
 
