@@ -21,7 +21,7 @@ PLACES = {
 
 EVENTS: dict[str, dict[str, tuple[str, ...]]] = {
     "traffic": {
-        "road": ("Vehicle", "Motor vehicle (road)..Bus", "Motorcycle..Traffic noise, roadway noise"),
+        "road": ("Motor vehicle (road)..Bus", "Motorcycle..Traffic noise, roadway noise"),
         "siren": ("Emergency vehicle..Fire engine, fire truck (siren)", "Siren..Civil defense siren"),
         "rail": ("Rail transport..Subway, metro, underground",),
         "aircraft": ("Aircraft..Fixed-wing aircraft, airplane",),
@@ -81,6 +81,8 @@ EVENTS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 """What is heard: second and last level of the label tree, and AudioSet's classes for it."""
 
+MUSIC = Label(RiskType.AUDIOSCENE, "music", "playing")
+
 LASTING_PATCHES = 3
 """What is a scene is heard for about three seconds: the mean of that many best patches is its probability."""
 MIN_PROBABILITY = 0.3
@@ -122,6 +124,9 @@ class SceneDetector:
         found = {
             label: mean_of_best(strongest(scores, group), lasting) for label, group in self._events.items()
         }
+        for label in found:
+            if label.label2 == MUSIC.label2:
+                found[label] = min(found[label], found[MUSIC])
         place, probability = self._place(scores)
         found[place] = probability
         likely = sorted(
