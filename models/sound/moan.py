@@ -16,9 +16,8 @@ LABEL = Label(RiskType.MOAN, "moaning", "sustained")
 
 VOICED = ("Wail, moan", "Whimper", "Groan")
 BREATHY = ("Gasp", "Pant", "Breathing", "Sigh")
+SPOKEN = ("Speech..Speech synthesizer", "Whispering")
 AGAINST = (
-    "Speech..Speech synthesizer",
-    "Whispering",
     "Shout..Screaming",
     "Laughter..Baby cry, infant cry",
     "Singing..Humming",
@@ -30,7 +29,6 @@ AGAINST = (
     "Burping, eructation..Fart",
     "Cheering..Children playing",
     "Animal..Whale vocalization",
-    "Music",
     "Alarm..Whistle",
     "Squeak",
     "Whoosh, swoosh, swish",
@@ -39,11 +37,13 @@ AGAINST = (
     "Squeal",
     "Creak",
 )
-"""Laughing, crying, coughing, snoring, exercise, singing, talk, animals, crowds, sirens, blows, hinges."""
+"""Laughing, crying, coughing, snoring, exercise, singing, animals, crowds, sirens, blows, hinges."""
 
 MIN_EVIDENCE = 0.3
 """From which a patch counts; quantised YAMNet's next lower score is 0.18."""
 BREATH_WEIGHT = 0.5
+SPOKEN_WEIGHT = 0.5
+"""Voices without words get up to half of a plain speaker's score for speech as soon as there is some noise."""
 MIN_SHARE = 0.4
 """Of a window's patches, from which it is MOAN (probability 0.5)."""
 MIN_PATCHES = 3
@@ -57,10 +57,11 @@ class MoanDetector:
     """A SoundDetector for sustained moaning, on YAMNet's scores alone.
 
     A patch of 0.96 s counts when the voiced sounds (wail or moan, whimper, groan; together, as if
-    independent) reach 0.3 and outweigh everything that is like moaning and is not: talk, shouts and screams,
+    independent) reach 0.3 and outweigh everything that is like moaning and is not: shouts and screams,
     laughing, crying, coughing, snoring, running, singing and humming, grunts of effort, animals, crowds,
-    music, sirens, blows and hinges. Breath (gasp, pant, sigh) adds to a voiced patch by half and counts for
-    nothing alone, so that snoring, sport and a microphone that is blown at have no effect.
+    sirens, blows and hinges, and half of what is scored as speech. Breath (gasp, pant, sigh) adds to a voiced
+    patch by half and counts for nothing alone, so that snoring, sport and a microphone that is blown at have
+    no effect.
 
     MOAN needs three such patches and four of ten of the window, and over the whole window moaning must
     outweigh all its rivals together: one groan, or a dog that yelps between its barks, is none.
@@ -75,6 +76,7 @@ class MoanDetector:
         known = SoundClasses(classes)
         self._voiced = known.named(*VOICED)
         self._breathy = known.named(*BREATHY)
+        self._spoken = known.named(*SPOKEN)
         self._against = known.named(*AGAINST)
 
     def detect(self, hearing: Hearing) -> list[SoundFinding]:
@@ -83,10 +85,13 @@ class MoanDetector:
         if len(scores) < MIN_PATCHES:
             return []
         evidence = self._evidence(scores)
-        counted = (evidence >= MIN_EVIDENCE) & (evidence > strongest(scores, self._against))
+        spoken = SPOKEN_WEIGHT * strongest(scores, self._spoken)
+        rival = np.maximum(spoken, strongest(scores, self._against))
+        counted = (evidence >= MIN_EVIDENCE) & (evidence > rival)
         share = float(counted.mean())
         lasting = counted.sum() >= MIN_PATCHES and share >= MIN_SHARE
-        if not lasting or evidence.mean() <= any_of(scores, self._against).mean():
+        rivals = 1.0 - (1.0 - spoken) * (1.0 - any_of(scores, self._against))
+        if not lasting or evidence.mean() <= rivals.mean():
             return []
         grown = min(1.0, (share - MIN_SHARE) / (FULL_SHARE - MIN_SHARE))
         return [SoundFinding(LABEL, 0.5 + (MAX_PROBABILITY - 0.5) * grown, "moan")]

@@ -1,8 +1,8 @@
 """Sounds without words for tests: mostly a glottal source through formants, after Klatt (1980).
 
 A stand-in for recordings that a repository cannot carry: it shows that rules work, not how often they err.
-YAMNet takes the moans, the scream, the shots, the scale and the siren for what they are, the dog mostly for a
-dog or another animal, and the laughter as much for speech.
+YAMNet takes the moans, the screams, the shots and the siren for what they are, the dog for some animal,
+and the laughter mostly for speech.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def siren(seconds: float) -> Samples:
     places_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     pitch_hz = 500.0 + 500.0 * np.abs(2 * (places_s / 4.0 % 1.0) - 1)
     phase = 2 * np.pi * np.cumsum(pitch_hz) / RATE_HZ
-    sound = sum((np.sin(part * phase) / part for part in range(2, 8)), np.sin(phase))
-    return (0.4 * sound / np.abs(sound).max()).astype(np.float32)
+    sound: Wave = sum((np.sin(part * phase) / part for part in range(2, 8)), np.sin(phase))
+    return _clip([0.4 * sound / np.abs(sound).max()], seconds)
 
 
 def screaming(seconds: float) -> Samples:
