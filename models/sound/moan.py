@@ -43,7 +43,7 @@ MIN_EVIDENCE = 0.3
 """From which a patch counts; quantised YAMNet's next lower score is 0.18."""
 BREATH_WEIGHT = 0.5
 SPOKEN_WEIGHT = 0.5
-"""Voices without words get up to half of a plain speaker's score for speech as soon as there is some noise."""
+"""In a little noise YAMNet scores voices without words as speech, about half as high as a speaker."""
 MIN_SHARE = 0.4
 """Of a window's patches, from which it is MOAN (probability 0.5)."""
 MIN_PATCHES = 3
