@@ -61,6 +61,7 @@ def test_nothing_else_is_violent(
         ({"Machine gun": 0.6}, "gunshot", 0.6),
         ({"Gunshot, gunfire": 0.98}, "gunshot", MAX_PROBABILITY),
         ({"Explosion": 0.7}, "explosion", 0.7),
+        ({"Explosion": 0.7, "Gunshot, gunfire": 0.2}, "explosion", 0.7),
         ({"Boom": 0.5, "Thunder": 0.2}, "explosion", 0.4),
     ],
 )
@@ -73,6 +74,12 @@ def test_one_patch_suffices(
 ) -> None:
     hearing = made_up(classes, [QUIET, patch, QUIET, QUIET])
     assert found(detector, hearing) == {label: pytest.approx(probability)}
+
+
+def test_a_thunderstorm_explodes_all_the_time(detector: ViolenceDetector, classes: tuple[str, ...]) -> None:
+    blast, thunder = {"Explosion": 0.8}, {"Thunder": 0.7}
+    assert found(detector, made_up(classes, [blast, QUIET, QUIET]))
+    assert found(detector, made_up(classes, [blast, QUIET, thunder])) == {}
 
 
 def test_a_scream_lasts(detector: ViolenceDetector, classes: tuple[str, ...]) -> None:
