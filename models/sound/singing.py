@@ -59,7 +59,7 @@ class SingingDetector:
         share = _total_s(singing) / length_s
         weight = float(np.clip((share - FROM_SHARE) / (FULL_SHARE - FROM_SHARE), 0.0, 1.0))
         seconded = ALONE + (SECONDED - ALONE) * min(1.0, tagged / SECOND_OPINION)
-        said = float(spoken[_patches(singing, len(scores))].mean()) if weight else 0.0
+        said = float(spoken[_patches(singing, len(scores), length_s)].mean()) if weight else 0.0
         by_spans = weight * seconded * (1.0 - said)
         by_tags = tagged * (1.0 - 0.5 * float(spoken.mean()))
         probability = 1.0 - (1.0 - by_spans) * (1.0 - by_tags)
@@ -73,9 +73,9 @@ class SingingDetector:
         return by_spans or float(strongest(scores, self._music).mean()) >= MUSIC_SCORE
 
 
-def _patches(spans: Sequence[tuple[float, float]], count: int) -> list[int]:
-    """Return the patches in whose middle one of the spans is."""
-    middles = [(number + 0.5) * PATCH_S for number in range(count)]
+def _patches(spans: Sequence[tuple[float, float]], count: int, length_s: float) -> list[int]:
+    """Return the patches in whose middle one of the spans is; the last one ends with the window."""
+    middles = [min((number + 0.5) * PATCH_S, length_s - PATCH_S / 2) for number in range(count)]
     inside = [n for n, middle in enumerate(middles) if any(start <= middle < end for start, end in spans)]
     return inside or list(range(count))
 
