@@ -8,6 +8,10 @@ from config.settings import Settings
 from daemon.enrolled import Enrolled
 from models.hearing import Senses, SoundDetector
 from models.interfaces import AudioSpanDetector
+from models.sound.moan import MoanDetector
+from models.sound.scene import SceneDetector
+from models.sound.singing import SingingDetector
+from models.sound.violence import ViolenceDetector
 from models.sound.yamnet import YamnetTagger
 from models.voice import index as voices
 from models.voice.enrolled import EnrolledVoiceDetector
@@ -35,5 +39,12 @@ def load_listener(settings: Settings, spans: AudioSpanDetector) -> Listening:
     """Load every detector of sound; blocking, about a second. Raises WeightsError and EnrolmentError."""
     senses = load_senses(settings, spans)
     enrolled_voices = Enrolled("voices", settings.enrolled_folder / voices.FILE_NAME, VoiceIndex.read)
-    detectors: list[SoundDetector] = [EnrolledVoiceDetector(enrolled_voices.current)]
+    classes = senses.tagger.classes
+    detectors: list[SoundDetector] = [
+        MoanDetector(classes),
+        ViolenceDetector(classes),
+        SceneDetector(classes),
+        SingingDetector(classes),
+        EnrolledVoiceDetector(enrolled_voices.current),
+    ]
     return Listening(Listener(senses, detectors), enrolled_voices)

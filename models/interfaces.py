@@ -74,6 +74,10 @@ class AudioSpanDetector(Protocol):
 class SoundTagger(Protocol):
     """Names sounds; blocking, thread-safe, tens of milliseconds a window."""
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """AudioSet's names of the 521 classes, in the order of the scores."""
+
     def tag(self, samples: Samples) -> Scores:
         """Return how probable each of AudioSet's 521 classes is in each 0.96 s of `samples`."""
 
