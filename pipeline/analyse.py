@@ -99,7 +99,8 @@ class Analyser:
         try:
             transcript = EMPTY_TRANSCRIPT
             if recognised:
-                utterance = Utterance(samples, spec.language)
+                identify = RiskType.LANGUAGE in spec.risks
+                utterance = Utterance(samples, spec.language, identify)
                 transcript = await self._transcriber.transcribe(spec.stream_id, utterance, deadline=deadline)
             if activity.assumed and not is_plain_speech(transcript):
                 activity = await self._run(partial(self._gate.judge, samples, window.speech_share))
@@ -112,6 +113,8 @@ class Analyser:
         said = await self._run(
             partial(self._words.search, spec.account, transcript, before, show_before=spec.previous_text)
         )
+        if RiskType.LANGUAGE in spec.risks:
+            sounds = [*sounds, *spoken_language(transcript, activity.spans)]
         analysis = self._judged(spec, transcript, said, sounds)
         return replace(analysis, silent=activity.silent, recognised=recognised)
 
@@ -137,8 +140,6 @@ class Analyser:
         said: Said,
         sounds: list[SoundFinding],
     ) -> Analysis:
-        if RiskType.LANGUAGE in spec.risks:
-            sounds = [*sounds, *spoken_language(transcript)]
         asked = [finding for finding in said.findings if finding.label.risk in spec.risks]
         level, findings = judge(asked, sounds, said.list_matches, self._taxonomy, spec.policy, spec.role)
         return Analysis(
