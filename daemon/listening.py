@@ -11,11 +11,14 @@ from models.weights import WeightsCache, cache_folder
 from pipeline.listen import Listener
 
 
+def load_senses(settings: Settings, spans: AudioSpanDetector) -> Senses:
+    """Load the models that detectors share; blocking, half a second. Raises WeightsError."""
+    cache = WeightsCache(cache_folder(settings.recogniser.cache_dir))
+    return Senses(spans, YamnetTagger(cache.ensure("yamnet")), VoiceprintEmbedder(cache.ensure("voiceprint")))
+
+
 def load_listener(settings: Settings, spans: AudioSpanDetector) -> Listener:
     """Load every detector of sound; blocking, about a second. Raises WeightsError."""
-    cache = WeightsCache(cache_folder(settings.recogniser.cache_dir))
-    senses = Senses(
-        spans, YamnetTagger(cache.ensure("yamnet")), VoiceprintEmbedder(cache.ensure("voiceprint"))
-    )
+    senses = load_senses(settings, spans)
     detectors: list[SoundDetector] = []
     return Listener(senses, detectors)

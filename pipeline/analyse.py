@@ -76,6 +76,12 @@ class Analyser:
         self._taxonomy = taxonomy
         self._executor = executor
 
+    @property
+    def risks(self) -> frozenset[RiskType]:
+        """All that can be found: what words tell, the language, and what the detectors of sound look for."""
+        heard = self._listener.risks if self._listener is not None else frozenset[RiskType]()
+        return TEXT_RISKS | {RiskType.LANGUAGE} | heard
+
     async def analyse(
         self, spec: StreamSpec, window: Window, previous: Previous | None, *, deadline: float | None
     ) -> Analysis:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from daemon.cli import check, lists, models, moderate, serve
+from daemon.cli import check, evaluate, lists, models, moderate, serve
 
 app = typer.Typer(
     name="audiowarden",
@@ -17,5 +17,6 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("moderate")(moderate.moderate)
 app.command("check")(check.check)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(models.app)
 app.add_typer(lists.app)
