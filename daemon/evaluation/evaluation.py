@@ -50,7 +50,7 @@ class Evaluation:
     """None: no two speakers with two recordings each."""
     events: Mapping[str, EventTally]
     unlistened: tuple[RiskType, ...]
-    """Types of event that nothing listens for."""
+    """Types that the manifest may tell and that nothing listens for."""
     invented: Mapping[str, Invented]
 
 
@@ -70,7 +70,11 @@ def sum_up(entries: Sequence[Entry], outcomes: Sequence[Outcome], risks: frozens
         },
         words=_words(seen),
         languages=confusion((entry.language, outcome.language) for entry, outcome in seen if _speaks(entry)),
-        genders=confusion((entry.gender, outcome.gender) for entry, outcome in seen if entry.gender),
+        genders=confusion(
+            (entry.gender, outcome.gender)
+            for entry, outcome in seen
+            if entry.gender and RiskType.GENDER in risks
+        ),
         voices=voice_tally(
             [
                 (entry.speaker, outcome.voiceprint)
@@ -82,7 +86,7 @@ def sum_up(entries: Sequence[Entry], outcomes: Sequence[Outcome], risks: frozens
             [(entry.events, outcome.found) for entry, outcome in seen if entry.events is not None],
             EVENT_TYPES & risks,
         ),
-        unlistened=tuple(sorted(EVENT_TYPES - risks)),
+        unlistened=tuple(sorted((EVENT_TYPES | {RiskType.GENDER}) - risks)),
         invented={
             entry.file: Invented(outcome.seconds, len(words(outcome.text)), outcome.text, outcome.dropped)
             for entry, outcome in seen
