@@ -12,7 +12,7 @@ from pipeline.listen import Listener
 
 
 def load_senses(settings: Settings, spans: AudioSpanDetector) -> Senses:
-    """Load the models that detectors share; blocking, half a second. Raises WeightsError."""
+    """Load the models that several detectors listen with; blocking. Raises WeightsError."""
     cache = WeightsCache(cache_folder(settings.recogniser.cache_dir))
     return Senses(spans, YamnetTagger(cache.ensure("yamnet")), VoiceprintEmbedder(cache.ensure("voiceprint")))
 
