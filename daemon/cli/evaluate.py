@@ -75,6 +75,8 @@ def _show(evaluation: Evaluation) -> None:
     console = Console()
     for table in tables(evaluation):
         console.print(table)
+    if evaluation.unlistened:
+        console.print(f"nothing listens for {', '.join(evaluation.unlistened)}")
     told = evaluation.recordings.values()
     seconds, took_s = sum(each.seconds for each in told), sum(each.took_s for each in told)
     console.print(f"{len(told)} recordings, {seconds:.0f} s of sound, {took_s:.0f} s of analysis")

@@ -75,6 +75,8 @@ def event_tallies(
     Every type of `risks` has a tally, and every third-level label that the manifest names: that one is judged
     only where the manifest does not merely name its type.
     """
+    if not recordings:
+        return {}
     named = {event for known, _ in recordings for event in known if event.label3}
     tallies = {}
     for event in (*map(Event, sorted(risks)), *sorted(named, key=lambda each: each.name)):

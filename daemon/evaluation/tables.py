@@ -143,9 +143,7 @@ def _voices(evaluation: Evaluation) -> Table:
 
 def _events(evaluation: Evaluation) -> Table:
     names = ("present", "hits", "misses", "miss rate", "absent", "false alarms", "false alarm rate")
-    unheard = ", ".join(evaluation.unlistened)
-    caption = f"Nothing listens for {unheard}." if unheard else None
-    table = Table("event", *_numbers(*names), title="Events", caption=caption)
+    table = Table("event", *_numbers(*names), title="Events")
     for name, each in evaluation.events.items():
         there = (str(each.present), str(each.hits), str(each.misses), _share(each.miss_rate))
         table.add_row(name, *there, str(each.absent), str(each.false_alarms), _share(each.false_alarm_rate))

@@ -47,6 +47,10 @@ def test_hits_misses_and_false_alarms() -> None:
     assert (tallies["MOAN"].miss_rate, tallies["MOAN"].false_alarm_rate) == (1.0, 0.0)
 
 
+def test_without_known_events_there_is_nothing_to_count() -> None:
+    assert event_tallies([], [RiskType.ABUSE]) == {}
+
+
 def test_a_label_is_judged_where_it_is_known_whether_it_is_there() -> None:
     curse = Event(RiskType.ABUSE, "curse")
     tallies = event_tallies(
