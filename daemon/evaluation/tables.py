@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Column, Table
 
 from daemon.evaluation.evaluation import Evaluation
@@ -158,7 +159,8 @@ def _invented(evaluation: Evaluation) -> Table:
         title="Words invented on non-speech",
     )
     for file, each in evaluation.invented.items():
-        table.add_row(file, f"{each.seconds:.1f}", str(each.dropped), str(each.words), each.text)
+        counts = (f"{each.seconds:.1f}", str(each.dropped), str(each.words))
+        table.add_row(escape(file), *counts, escape(each.text))
     table.add_section()
     every = evaluation.invented.values()
     sums = (sum(each.dropped for each in every), sum(each.words for each in every))
@@ -169,5 +171,5 @@ def _invented(evaluation: Evaluation) -> Table:
 def _failed(evaluation: Evaluation) -> Table:
     table = Table(Column("recording", overflow="fold"), "reason", title="Not measured")
     for file, reason in evaluation.failed.items():
-        table.add_row(file, reason)
+        table.add_row(escape(file), escape(reason))
     return table

@@ -28,16 +28,16 @@ def told(text: str = "", language: str = "", gender: str = "") -> Observation:
 ENTRIES = [
     entry("zh.wav", text="換一首歌", language="zh", gender="female", events=()),
     entry("en.wav", text="one two", language="en", gender="male"),
-    entry("noise.wav", text="", events=()),
+    entry("[noise].wav", text="", events=()),
     entry("unknown.wav"),
     entry("broken.wav", text="one two", language="en", gender="male", events=()),
 ]
 OUTCOMES: list[Outcome] = [
     told("换一首歌", "zh", "male"),
     told("one two", "en", "male"),
-    told("thank you"),
+    told("[music] thank you"),
     told("who knows", "en", "male"),
-    Failed("it holds no audio"),
+    Failed("it holds [/no] audio"),
 ]
 
 
@@ -54,9 +54,9 @@ def test_only_what_is_known_is_summed_up() -> None:
     assert done.languages == {("zh", "zh"): 1, ("en", "en"): 1}
     assert done.genders == {("female", "male"): 1, ("male", "male"): 1}
     assert done.events["ABUSE"].absent == 2
-    assert (done.invented["noise.wav"].words, done.invented["noise.wav"].dropped) == (2, 1)
-    assert list(done.invented) == ["noise.wav"]
-    assert done.failed == {"broken.wav": "it holds no audio"}
+    assert (done.invented["[noise].wav"].words, done.invented["[noise].wav"].dropped) == (3, 1)
+    assert list(done.invented) == ["[noise].wav"]
+    assert done.failed == {"broken.wav": "it holds [/no] audio"}
     assert done.voices is None
 
 
@@ -77,7 +77,9 @@ def test_every_sum_has_a_table_and_a_place_in_the_json() -> None:
     for title in ("Words", "Languages", "Gender", "Events", "Words invented on non-speech", "Not measured"):
         assert title in shown
     assert "Voiceprints" not in shown
-    assert "it holds no audio" in shown
+    assert "it holds [/no] audio" in shown
+    assert "[noise].wav" in shown
+    assert "[music] thank you" in shown
     written = json.loads(json.dumps(as_json(done)))
     assert written["words"]["zh"] == {
         "recordings": 1,
@@ -88,4 +90,4 @@ def test_every_sum_has_a_table_and_a_place_in_the_json() -> None:
     }
     assert written["genders"]["right"] == 0.5
     assert written["events"]["ABUSE"]["miss_rate"] is None
-    assert written["failed"] == {"broken.wav": "it holds no audio"}
+    assert written["failed"] == {"broken.wav": "it holds [/no] audio"}
