@@ -76,6 +76,12 @@ class Analyser:
         self._taxonomy = taxonomy
         self._executor = executor
 
+    @property
+    def risks(self) -> frozenset[RiskType]:
+        """All that can be found: what words tell, the language, and what the detectors of sound look for."""
+        heard = self._listener.risks if self._listener is not None else frozenset[RiskType]()
+        return TEXT_RISKS | {RiskType.LANGUAGE} | heard
+
     async def analyse(
         self, spec: StreamSpec, window: Window, previous: Previous | None, *, deadline: float | None
     ) -> Analysis:
@@ -99,7 +105,8 @@ class Analyser:
         try:
             transcript = EMPTY_TRANSCRIPT
             if recognised:
-                utterance = Utterance(samples, spec.language)
+                identify = RiskType.LANGUAGE in spec.risks
+                utterance = Utterance(samples, spec.language, identify)
                 transcript = await self._transcriber.transcribe(spec.stream_id, utterance, deadline=deadline)
             if activity.assumed and not is_plain_speech(transcript):
                 activity = await self._run(partial(self._gate.judge, samples, window.speech_share))
@@ -112,6 +119,8 @@ class Analyser:
         said = await self._run(
             partial(self._words.search, spec.account, transcript, before, show_before=spec.previous_text)
         )
+        if RiskType.LANGUAGE in spec.risks:
+            sounds = [*sounds, *spoken_language(transcript, activity.spans)]
         analysis = self._judged(spec, transcript, said, sounds)
         return replace(analysis, silent=activity.silent, recognised=recognised)
 
@@ -137,8 +146,6 @@ class Analyser:
         said: Said,
         sounds: list[SoundFinding],
     ) -> Analysis:
-        if RiskType.LANGUAGE in spec.risks:
-            sounds = [*sounds, *spoken_language(transcript)]
         asked = [finding for finding in said.findings if finding.label.risk in spec.risks]
         level, findings = judge(asked, sounds, said.list_matches, self._taxonomy, spec.policy, spec.role)
         return Analysis(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from config.taxonomy import Label, RiskType
-from models.results import SoundFinding, Transcript
+from models.hearing import without
+from models.results import AudioSpans, SoundFinding, Transcript
+from pipeline.speech import MIN_VOICE_S, covered_s
 
 DETECTOR = "language"
 MIN_PROBABILITY = 0.5
@@ -12,12 +14,20 @@ NAMES = {
     "zh": "mandarin", "en": "english", "yue": "cantonese", "bo": "tibetan", "ug": "uyghur",
     "mn": "mongolian", "ko": "korean",
 }  # fmt: skip
-"""Labels by ISO 639 code; any other language is `other`."""
+"""Labels by ISO 639 code; any other language is `other`. Only the largest Whisper models know Cantonese, the
+others call it Mandarin, and none of them knows Uyghur."""
 
 
-def spoken_language(transcript: Transcript) -> list[SoundFinding]:
-    """Return the language of a window's words, at most one; nothing when there are none."""
-    if not transcript.text or transcript.language_probability < MIN_PROBABILITY:
+def spoken_language(transcript: Transcript, spans: AudioSpans | None) -> list[SoundFinding]:
+    """Return the language of what is said in a window, at most one.
+
+    The recogniser's own detection counts, never the language that a request names. None is named without
+    words, nor where `spans` hold song but no speech: the recogniser was not trained to tell sung languages
+    apart. `spans` None: nobody doubts that somebody speaks.
+    """
+    if not transcript.text or transcript.spoken_probability < MIN_PROBABILITY:
         return []
-    label = Label(RiskType.LANGUAGE, "spoken", NAMES.get(transcript.language, "other"))
-    return [SoundFinding(label, transcript.language_probability, DETECTOR)]
+    if spans is not None and covered_s(without(spans.speech, spans.singing)) < MIN_VOICE_S:
+        return []
+    label = Label(RiskType.LANGUAGE, "spoken", NAMES.get(transcript.spoken, "other"))
+    return [SoundFinding(label, transcript.spoken_probability, DETECTOR)]

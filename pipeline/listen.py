@@ -18,6 +18,11 @@ class Listener:
         self._senses = senses
         self._detectors = detectors
 
+    @property
+    def risks(self) -> frozenset[RiskType]:
+        """All that its detectors can find."""
+        return frozenset().union(*(detector.risks for detector in self._detectors))
+
     def listens(self, risks: frozenset[RiskType]) -> bool:
         """Say whether any detector looks for one of the risks."""
         return any(detector.risks & risks for detector in self._detectors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from daemon.cli import check, lists, models, moderate, serve, voices
+from daemon.cli import check, evaluate, lists, models, moderate, serve, voices
 
 app = typer.Typer(
     name="audiowarden",
@@ -17,6 +17,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("moderate")(moderate.moderate)
 app.command("check")(check.check)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(models.app)
 app.add_typer(lists.app)
 app.add_typer(voices.app)
