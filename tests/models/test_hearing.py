@@ -13,6 +13,8 @@ from models.results import AudioSpans
 class CountingSenses:
     """All three models, with answers of their own; remembers what each was given."""
 
+    classes: tuple[str, ...] = ()
+
     def __init__(self, spans: AudioSpans) -> None:
         self._spans = spans
         self.asked: list[str] = []

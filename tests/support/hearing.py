@@ -17,6 +17,8 @@ NOTHING = AudioSpans((), (), ())
 class MadeUp:
     """All three models, with answers that were given beforehand."""
 
+    classes: tuple[str, ...] = ()
+
     def __init__(self, scores: Scores, spans: AudioSpans) -> None:
         self._scores = scores
         self._spans = spans
