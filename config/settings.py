@@ -68,7 +68,7 @@ class NetworkSettings(Section):
 class IngestSettings(Section):
     """Where streams are read and decoded."""
 
-    processes: Annotated[int, Field(ge=0, le=64)] = 0
+    processes: Annotated[int, Field(ge=0, le=64)] = 1
 
 
 class RecogniserSettings(Section):

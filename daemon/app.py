@@ -24,6 +24,7 @@ from daemon.contracts.errors import plain_errors
 from daemon.egress import make_session
 from daemon.enrolled import Enrolled
 from daemon.health import HealthRoutes
+from daemon.lag import LoopLag
 from daemon.ledger.interfaces import LedgerError
 from daemon.ledger.sqlite import SqliteLedger
 from daemon.lists import CustomerLists
@@ -89,6 +90,7 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
         tasks.start("clip expiry", _expire(parts.store))
         tasks.start("word lists", parts.lists.watch())
         tasks.start("enrolled voices", parts.voices.watch())
+        tasks.start("loop lag", parts.lag.run())
         runner = web.AppRunner(
             _routes(settings, parts),
             access_log=None,
@@ -121,6 +123,7 @@ class _Parts:
     contract: AudioStreamContract
     registry: Registry
     ingest: IngestWorkers
+    lag: LoopLag
 
 
 async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Parts:
@@ -152,8 +155,14 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     metrics.gauge(
         "audiowarden_streams_accepted", "Streams that can be finished.", lambda: registry.live_count
     )
+    lag = LoopLag(admission)
+    metrics.gauge(
+        "audiowarden_event_loop_lag_seconds",
+        "How long the event loop's timers are overdue, mean of the last seconds; no streams above 0.25.",
+        lambda: lag.lag_s,
+    )
     voices = analysis.listening.voices
-    return _Parts(metrics, ledger, store, lists, voices, addresses, contract, registry, ingest)
+    return _Parts(metrics, ledger, store, lists, voices, addresses, contract, registry, ingest, lag)
 
 
 def _ingest(settings: Settings, metrics: Metrics) -> IngestWorkers:

@@ -91,8 +91,12 @@ async def test_a_stream_goes_on_after_an_outage_and_after_kill_minus_9(tmp_path:
 
 def _times_do_not_lie(consumer: Consumer) -> None:
     """A window is called back soon after its end by the clock, before and after every outage."""
+    told: set[str] = set()
     for each in consumer.received:
-        if each.body["statCode"] == 0:
+        # What was in flight at the kill comes again when the next daemon has started, however long that took.
+        first = each.body["requestId"] not in told
+        told.add(each.body["requestId"])
+        if first and each.body["statCode"] == 0:
             begun_s = each.body["audioDetail"]["auxInfo"]["beginProcessTime"] / 1000
             assert abs(each.at - begun_s) < 8
 

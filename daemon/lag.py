@@ -1,0 +1,32 @@
+"""How late the event loop is: when threads take the interpreter from it, no new stream is taken on."""
+
+from __future__ import annotations
+
+import asyncio
+
+from daemon.admission import Admission
+
+EVERY_S = 0.25
+WEIGHT = 0.1
+"""Of the newest measurement: about the last two and a half seconds count."""
+TOO_LATE_S = 0.25
+"""An answer takes some four turns of the loop, and a platform waits one second for it."""
+
+
+class LoopLag:
+    """Measures how long the loop's timers are overdue."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self.lag_s = 0.0
+        """Mean of the last seconds."""
+
+    async def run(self) -> None:
+        """Measure until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + EVERY_S
+            await asyncio.sleep(EVERY_S)
+            self.lag_s += WEIGHT * (max(0.0, loop.time() - due) - self.lag_s)
+            if self.lag_s > TOO_LATE_S:
+                self._admission.overloaded()
