@@ -89,8 +89,8 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
             await parts.ingest.wait_ready()
         tasks.start("clip expiry", _expire(parts.store))
         tasks.start("word lists", parts.lists.watch())
-        tasks.start("loop lag", parts.lag.run())
         tasks.start("enrolled voices", parts.voices.watch())
+        tasks.start("loop lag", parts.lag.run())
         runner = web.AppRunner(
             _routes(settings, parts),
             access_log=None,

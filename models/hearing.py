@@ -24,7 +24,7 @@ SPEECH_RMS = 0.05
 """-26 dB of full scale. Without this, a speaker 30 dB quieter is 0.48 like himself (cosine), not 0.9."""
 MASK_RMS = 0.001
 """34 dB below speech. Without it the empty bands of a clean line count, and with noise 20 dB below the voice
-one of four windows is recognised instead of all: docs/accuracy.md."""
+one of four windows is recognised instead of nearly all: docs/accuracy.md."""
 
 
 @dataclass(frozen=True, slots=True)
