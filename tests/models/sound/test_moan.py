@@ -124,6 +124,11 @@ def test_music_is_no_rival(detector: MoanDetector, classes: tuple[str, ...]) -> 
     assert probability(detector, made_up(classes, [{"Groan": 0.5, "Music": 0.9}] * 10)) >= 0.5
 
 
+def test_every_patch_is_weighed(detector: MoanDetector, classes: tuple[str, ...]) -> None:
+    coughs = [{"Groan": 0.9}] * 3 + [{"Groan": 0.5, "Cough": 0.6}] * 3 + [QUIET] * 4
+    assert probability(detector, made_up(classes, coughs)) == 0.0
+
+
 def test_the_window_is_weighed_as_well(detector: MoanDetector, classes: tuple[str, ...]) -> None:
     yelps = [{"Whimper": 0.5}] * 4 + [{"Dog": 0.9}] * 6
     assert probability(detector, made_up(classes, yelps)) == 0.0
