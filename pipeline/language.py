@@ -11,7 +11,8 @@ DETECTOR = "language"
 MIN_PROBABILITY = 0.5
 """Below, the language is a guess among several, and none is named."""
 MIN_SPEECH_S = 1.0
-"""Of 83 clips of single words, shorter than this, 40 were named wrongly, of 32 longer than two seconds 3."""
+"""Of clips of words that are shorter than this, 40 of the 83 that were told were told wrong; of clips of two
+seconds and more 3 of 32."""
 NAMES = {
     "zh": "mandarin", "en": "english", "yue": "cantonese", "bo": "tibetan", "ug": "uyghur",
     "mn": "mongolian", "ko": "korean",
@@ -24,7 +25,8 @@ def spoken_language(transcript: Transcript, spans: AudioSpans | None) -> list[So
     """Return the language of what is said in a window, at most one.
 
     The recogniser's own detection counts, never the language that a request names. None is named without
-    words, nor where `spans` hold less than MIN_SPEECH_S of speech that is not song. `spans` None: nobody doubts that somebody speaks.
+    words, nor where `spans` hold less than MIN_SPEECH_S of speech that is not song. `spans` None: nobody
+    doubts that somebody speaks.
     """
     if not transcript.text or transcript.spoken_probability < MIN_PROBABILITY:
         return []
