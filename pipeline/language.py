@@ -17,8 +17,8 @@ NAMES = {
     "zh": "mandarin", "en": "english", "yue": "cantonese", "bo": "tibetan", "ug": "uyghur",
     "mn": "mongolian", "ko": "korean",
 }  # fmt: skip
-"""Labels by ISO 639 code; any other language is `other`. Only the largest Whisper models know Cantonese, the
-others call it Mandarin, and none of them knows Uyghur."""
+"""Labels by ISO 639 code; any other language is `other`. Only the largest Whisper models know Cantonese, and
+none of them knows Uyghur."""
 
 
 def spoken_language(transcript: Transcript, spans: AudioSpans | None) -> list[SoundFinding]:
