@@ -158,13 +158,14 @@ def _invented(evaluation: Evaluation) -> Table:
         Column("text", overflow="fold"),
         title="Words invented on non-speech",
     )
-    for file, each in evaluation.invented.items():
+    invented = {file: each for file, each in evaluation.invented.items() if each.words}
+    for file, each in invented.items():
         counts = (f"{each.seconds:.1f}", str(each.dropped), str(each.words))
         table.add_row(escape(file), *counts, escape(each.text))
     table.add_section()
     every = evaluation.invented.values()
     sums = (sum(each.dropped for each in every), sum(each.words for each in every))
-    table.add_row("all", f"{sum(each.seconds for each in every):.1f}", *map(str, sums))
+    table.add_row(f"all {len(every)}", f"{sum(each.seconds for each in every):.1f}", *map(str, sums))
     return table
 
 

@@ -38,6 +38,11 @@ def test_none_is_named_without_evidence(transcript: Transcript) -> None:
     assert spoken_language(transcript, None) == []
 
 
+def test_a_single_word_tells_no_language() -> None:
+    assert spoken_language(said("en", 0.9), AudioSpans(((1.0, 1.9),), (), ())) == []
+    assert len(spoken_language(said("en", 0.9), AudioSpans(((1.0, 1.5), (2.0, 2.6)), (), ()))) == 1
+
+
 def test_song_is_no_speech() -> None:
     assert spoken_language(said("en", 0.9), SUNG) == []
     assert len(spoken_language(said("en", 0.9), BOTH)) == 1
