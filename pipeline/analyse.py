@@ -33,7 +33,7 @@ class Transcriber(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """What is kept of the window before: its index, its words, and its sound where detectors listen."""
+    """What is kept of the window before: its index, its words, and its sound where songs are looked for."""
 
     index: int
     transcript: Transcript
@@ -128,8 +128,8 @@ class Analyser:
         """Return what the next window of the stream is to know of this one; None: nothing was made of it."""
         if analysis is None:
             return None
-        listens = self._listener is not None and self._listener.listens(spec.risks)
-        return Previous(window.index, analysis.transcript, window.pcm if listens else None)
+        remembers = self._listener is not None and self._listener.remembers(spec.risks)
+        return Previous(window.index, analysis.transcript, window.pcm if remembers else None)
 
     async def _listen(
         self, spec: StreamSpec, samples: Samples, previous: Previous | None, activity: Activity
