@@ -25,7 +25,7 @@ WOMAN_HZ, CHILD_HZ, PITCH_OCTAVES = 220.0, 260.0, 0.2
 WOMAN_F3_HZ, CHILD_F3_HZ, F3_OCTAVES = 2_950.0, 3_400.0, 0.13
 """Means and spreads of pitch and third formant of women and of children (Hillenbrand et al. 1995 for ten to
 twelve years, Peterson and Barney 1952 for younger ones; the spread of F3 is that of our measurement)."""
-MOST_EVIDENCE = 2.5
+MOST_EVIDENCE = 2.0
 """Largest log likelihood ratio that pitch and formants may add: a small woman has them too."""
 SUREST = 0.9
 ADULT_YOUNG, ADULT_MIDDLE, ADULT_OLD = 0.45, 0.40, 0.15

@@ -22,6 +22,9 @@ WIDEST_HZ = 500.0
 """A wider pole is the slope of the spectrum, not a resonance."""
 LOWEST_HZ = 200.0
 """Below lies the pitch itself."""
+HIGHEST_THIRD_HZ = 4_000.0
+"""Above a child's third formant (Hillenbrand et al. 1995: 3702 Hz in "ee"): there one was missed, as noise
+makes it happen."""
 BRIGHT_HZ = 1_000.0
 """What of a voice lies above makes it bright."""
 
@@ -96,7 +99,7 @@ def _resonances(powers: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _medians(resonances: NDArray[np.float64]) -> tuple[float, float, float] | None:
     """Return the medians of the first, the second and the third, None when they are seldom three."""
-    complete = resonances[~np.isnan(resonances[:, 2])]
+    complete = resonances[resonances[:, 2] <= HIGHEST_THIRD_HZ]
     if len(complete) < FEWEST_FRAMES:
         return None
     f1_hz, f2_hz, f3_hz = np.median(complete[:, :3], axis=0)
