@@ -16,6 +16,11 @@ from models.sound.yamnet import YamnetTagger
 from models.voice import index as voices
 from models.voice.enrolled import EnrolledVoiceDetector
 from models.voice.index import VoiceIndex
+from models.voice.age import AgeDetector
+from models.voice.gender import GenderDetector
+from models.voice.liveness import LivenessDetector
+from models.voice.minor import MinorDetector
+from models.voice.timbre import TimbreDetector
 from models.voice.voiceprint import VoiceprintEmbedder
 from models.weights import WeightsCache, cache_folder
 from pipeline.listen import Listener
@@ -45,6 +50,11 @@ def load_listener(settings: Settings, spans: AudioSpanDetector) -> Listening:
         ViolenceDetector(classes),
         SceneDetector(classes),
         SingingDetector(classes),
+        GenderDetector(),
+        AgeDetector(),
+        MinorDetector(),
+        TimbreDetector(),
+        LivenessDetector(),
         EnrolledVoiceDetector(enrolled_voices.current),
     ]
     return Listening(Listener(senses, detectors), enrolled_voices)

@@ -18,6 +18,8 @@ from models.interfaces import (
     Voiceprint,
 )
 from models.results import AudioSpans, SoundFinding
+from models.voice.formants import Formants, measure_formants
+from models.voice.pitch import Pitch, track_pitch
 
 SAMPLE_RATE_HZ = 16_000
 SPEECH_RMS = 0.05
@@ -74,6 +76,16 @@ class Hearing:
     def voiceprint(self) -> Voiceprint | None:
         """Of the one who speaks; None when too little is spoken."""
         return self._senses.embedder.embed(conditioned(self.speech))
+
+    @cached_property
+    def pitch(self) -> Pitch:
+        """How high the one speaks; all zero when nobody does."""
+        return track_pitch(self.speech)
+
+    @cached_property
+    def formants(self) -> Formants | None:
+        """The resonances of the one who speaks; None when too little is spoken."""
+        return measure_formants(self.speech, self.pitch)
 
 
 class SoundDetector(Protocol):
