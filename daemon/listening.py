@@ -14,10 +14,10 @@ from models.sound.singing import SingingDetector
 from models.sound.violence import ViolenceDetector
 from models.sound.yamnet import YamnetTagger
 from models.voice import index as voices
-from models.voice.enrolled import EnrolledVoiceDetector
-from models.voice.index import VoiceIndex
 from models.voice.age import AgeDetector
+from models.voice.enrolled import EnrolledVoiceDetector
 from models.voice.gender import GenderDetector
+from models.voice.index import VoiceIndex
 from models.voice.liveness import LivenessDetector
 from models.voice.minor import MinorDetector
 from models.voice.timbre import TimbreDetector

@@ -25,6 +25,8 @@ CLASSES = 521
 class ToldTagger:
     """A SoundTagger that gives chosen classes chosen scores in every patch."""
 
+    classes: tuple[str, ...] = ()
+
     def __init__(self, scores: dict[int, float]) -> None:
         self._scores = scores
 
