@@ -16,9 +16,10 @@ from models.voice.liveness import RADIO, REPLAYED, SPEECH_SYNTHESIZER, SYNTHETIC
 from models.voice.minor import CHILD_SINGING, SINGING, SPEAKING, MinorDetector
 from models.voice.timbre import TimbreDetector
 from pipeline.audio import to_samples
-from tests.models.voice.voices import man, played, real_senses, told
+from tests.models.voice.voices import child, man, played, real_senses, told
 from tests.support.speech import noise, silence, tone
 
+SPOKEN = AudioSpans(((0.0, 6.0),), (), ())
 DETECTORS = (GenderDetector(), AgeDetector(), MinorDetector(), TimbreDetector(), LivenessDetector())
 
 
@@ -48,10 +49,12 @@ def test_what_is_one_of_several_sums_to_one(detector: SoundDetector, factor: flo
 
 
 def test_every_label_is_in_the_tree(senses: Senses) -> None:
-    child = told(senses, {CHILD_SPEECH: 0.9, SPEECH_SYNTHESIZER: 0.5, RADIO: 0.7})
-    hearing = Hearing(played(man(), 1.9), child)
+    tagger = told(senses, {CHILD_SPEECH: 0.9, SPEECH_SYNTHESIZER: 0.9, RADIO: 0.7})
+    hearing = Hearing(child(), tagger, spans=SPOKEN)
     for detector in DETECTORS:
-        for finding in detector.detect(hearing):
+        findings = detector.detect(hearing)
+        assert findings
+        for finding in findings:
             assert finding.label in load_taxonomy()
             assert finding.label.risk in detector.risks
 
@@ -78,16 +81,16 @@ def test_timbre_follows_gender_and_pitch(senses: Senses) -> None:
 
 def test_a_child_is_one_by_tagger_and_voice_together(senses: Senses) -> None:
     small = told(senses, {CHILD_SPEECH: 0.6})
-    [finding] = MinorDetector().detect(Hearing(played(man(), 2.0), small))
+    [finding] = MinorDetector().detect(Hearing(child(), small, spans=SPOKEN))
     assert finding.label == SPEAKING
     assert 0.5 <= finding.probability < 0.95
     # Neither a deep voice that the tagger takes for a child nor a high one that it does not.
     assert not MinorDetector().detect(Hearing(man(), small))
-    assert not MinorDetector().detect(Hearing(played(man(), 2.0), senses))
+    assert not MinorDetector().detect(Hearing(child(), told(senses, {}), spans=SPOKEN))
 
 
 def test_a_child_makes_the_age_and_the_timbre_a_childs(senses: Senses) -> None:
-    hearing = Hearing(played(man(), 2.0), told(senses, {CHILD_SPEECH: 0.8}))
+    hearing = Hearing(child(), told(senses, {CHILD_SPEECH: 0.8}), spans=SPOKEN)
     ages = shares(AgeDetector().detect(hearing))
     assert ages["child"] > 0.5
     timbres = shares(TimbreDetector().detect(hearing))
@@ -96,10 +99,10 @@ def test_a_child_makes_the_age_and_the_timbre_a_childs(senses: Senses) -> None:
 
 
 def test_a_child_sings_only_where_somebody_sings(senses: Senses) -> None:
-    child = told(senses, {CHILD_SINGING: 0.7})
-    sung = Hearing(man(), child, spans=AudioSpans((), ((1.0, 6.0),), ()))
+    tagger = told(senses, {CHILD_SINGING: 0.7})
+    sung = Hearing(man(), tagger, spans=AudioSpans((), ((1.0, 6.0),), ()))
     assert [finding.label for finding in MinorDetector().detect(sung)] == [SINGING]
-    assert not MinorDetector().detect(Hearing(man(), child))
+    assert not MinorDetector().detect(Hearing(man(), tagger))
     grown_up = Hearing(man(), told(senses, {}), spans=AudioSpans((), ((1.0, 6.0),), ()))
     assert not MinorDetector().detect(grown_up)
 

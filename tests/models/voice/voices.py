@@ -72,3 +72,9 @@ def vowel(pitch_hz: float, formants_hz: tuple[float, ...], seconds: float = 1.5)
     sound = np.fft.irfft(spectrum / (1 - 0.97 * turn), len(times_s))
     level: Samples = (0.3 * sound / np.abs(sound).max()).astype(np.float32)
     return level
+
+
+def child() -> Samples:
+    """Six seconds of a child's "ah", "ee" and "eh" (Hillenbrand et al. 1995), at 300 Hz."""
+    vowels = ((1002.0, 1688.0, 2950.0), (452.0, 3081.0, 3702.0), (749.0, 2267.0, 3310.0))
+    return np.concatenate([vowel(300.0, formants_hz) for formants_hz in vowels * 2])[: 6 * SAMPLE_RATE_HZ]
