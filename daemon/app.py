@@ -34,6 +34,7 @@ from daemon.storage.interfaces import StorageError
 from daemon.storage.local import LocalClipStore
 from daemon.storage.routes import ClipRoutes
 from daemon.tasks import Tasks
+from models.songs.index import SongIndex
 from models.voice.index import VoiceIndex
 from pipeline.encode import encode_mp3
 from pipeline.ingest.remote import RemoteSource
@@ -89,6 +90,7 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
         tasks.start("clip expiry", _expire(parts.store))
         tasks.start("word lists", parts.lists.watch())
         tasks.start("enrolled voices", parts.voices.watch())
+        tasks.start("enrolled songs", parts.songs.watch())
         runner = web.AppRunner(
             _routes(settings, parts),
             access_log=None,
@@ -117,6 +119,7 @@ class _Parts:
     store: LocalClipStore
     lists: CustomerLists
     voices: Enrolled[VoiceIndex]
+    songs: Enrolled[SongIndex]
     addresses: AddressPolicy
     contract: AudioStreamContract
     registry: Registry
@@ -152,8 +155,8 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     metrics.gauge(
         "audiowarden_streams_accepted", "Streams that can be finished.", lambda: registry.live_count
     )
-    voices = analysis.listening.voices
-    return _Parts(metrics, ledger, store, lists, voices, addresses, contract, registry, ingest)
+    voices, songs = analysis.listening.voices, analysis.listening.songs
+    return _Parts(metrics, ledger, store, lists, voices, songs, addresses, contract, registry, ingest)
 
 
 def _ingest(settings: Settings, metrics: Metrics) -> IngestWorkers:

@@ -8,6 +8,9 @@ from config.settings import Settings
 from daemon.enrolled import Enrolled
 from models.hearing import Senses, SoundDetector
 from models.interfaces import AudioSpanDetector
+from models.songs import index as songs
+from models.songs.detector import EnrolledSongDetector
+from models.songs.index import SongIndex
 from models.sound.yamnet import YamnetTagger
 from models.voice import index as voices
 from models.voice.enrolled import EnrolledVoiceDetector
@@ -23,6 +26,7 @@ class Listening:
 
     listener: Listener
     voices: Enrolled[VoiceIndex]
+    songs: Enrolled[SongIndex]
 
 
 def load_senses(settings: Settings, spans: AudioSpanDetector) -> Senses:
@@ -35,5 +39,9 @@ def load_listener(settings: Settings, spans: AudioSpanDetector) -> Listening:
     """Load every detector of sound; blocking, about a second. Raises WeightsError and EnrolmentError."""
     senses = load_senses(settings, spans)
     enrolled_voices = Enrolled("voices", settings.enrolled_folder / voices.FILE_NAME, VoiceIndex.read)
-    detectors: list[SoundDetector] = [EnrolledVoiceDetector(enrolled_voices.current)]
-    return Listening(Listener(senses, detectors), enrolled_voices)
+    enrolled_songs = Enrolled("songs", settings.enrolled_folder / songs.FILE_NAME, SongIndex.read)
+    detectors: list[SoundDetector] = [
+        EnrolledVoiceDetector(enrolled_voices.current),
+        EnrolledSongDetector(enrolled_songs.current),
+    ]
+    return Listening(Listener(senses, detectors), enrolled_voices, enrolled_songs)
