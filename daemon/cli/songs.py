@@ -73,7 +73,7 @@ def import_files(
     config: ConfigOption = None,
     folder: FolderOption = None,
 ) -> None:
-    """Enrol many songs at once, each named as its file; one that cannot be used stops it, and none is enrolled."""
+    """Enrol many songs, each named as its file; where one cannot be used, none is enrolled."""
     _enrol([(path.stem, path) for path in files], RISKS[label], replace, config, folder)
 
 

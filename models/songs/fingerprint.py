@@ -1,9 +1,9 @@
 """Fingerprints of recordings: pairs of spectral peaks, as hashes with times.
 
-The idea is that of A. Wang, "An industrial-strength audio search algorithm", ISMIR 2003: the strongest points of a
-spectrogram survive noise and codecs, and two of them with their distance in time say where in a recording they are.
-Frequencies are measured on a logarithmic scale between the bins, so that a window can be looked for at other speeds
-by scaling its peaks instead of its sound.
+After A. Wang, "An industrial-strength audio search algorithm", ISMIR 2003: the strongest points
+of a spectrogram survive noise and codecs, and two of them with their distance in time say where in a recording
+they are. Frequencies are measured on a logarithmic scale between the bins, so that a window can be looked for
+at other speeds by scaling its peaks instead of its sound.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NEAR_FRAMES, NEAR_BINS = 4, 5
 MIN_PROMINENCE_DB = 14.0
 """Of an enrolled peak over the mean level around it; white noise seldom has more."""
 ENROLLED_PEAKS_S, ASKED_PEAKS_S = 4, 10
-"""Peaks a second and band: a window brings more, as some of its peaks belong to what is said over the music."""
+"""Peaks a second and band: a window brings more, as some belong to what is said over the music."""
 ENROLLED_PARTNERS, ASKED_PARTNERS = 3, 12
 MIN_APART, MAX_APART = 3, 63
 """Frames between the two peaks of a pair."""
@@ -51,7 +51,7 @@ class Peaks:
 
 @dataclass(frozen=True, slots=True)
 class Landmarks:
-    """Pairs of peaks, shape (n,) each: `hashes` (uint32), the `anchors`' and the `partners`' frames (int64)."""
+    """Pairs of peaks, shape (n,) each: `hashes` (uint32), frames of `anchors` and `partners` (int64)."""
 
     hashes: NDArray[np.uint32]
     anchors: Frames
@@ -65,7 +65,7 @@ def enrolled_landmarks(samples: Samples) -> Landmarks:
 
 
 def find_peaks(samples: Samples, *, per_s: int, min_prominence_db: float = 0.0) -> Peaks:
-    """Return the `per_s` strongest peaks of every second and band of the octaves between the lowest and highest."""
+    """Return the `per_s` strongest peaks of every second and band."""
     levels = _levels_db(samples)
     if not len(levels):
         return Peaks(np.zeros(0, np.int64), np.zeros(0))
@@ -138,8 +138,8 @@ def _strongest(
 def pair(peaks: Peaks, partners: int, speed: float = 1.0) -> Landmarks:
     """Return each peak with its next `partners` ones in reach, as they were before playback at `speed`.
 
-    Hashes hold the anchor's frequency, the ratio of both, and the time between them. Frames are those of `peaks`
-    scaled to the original's.
+    Hashes hold the anchor's frequency, the ratio of both, and the time between them. Frames are those of
+    `peaks` scaled to the original's.
     """
     frames = peaks.frames * speed
     octaves = peaks.octaves - np.log2(speed)

@@ -1,4 +1,4 @@
-"""What is enrolled: recordings by name, and their landmarks, sorted so that a window is looked up in milliseconds."""
+"""What is enrolled: recordings by name, and their landmarks, sorted so that they are found quickly."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class NewRecording:
 class SongIndex:
     """Recordings and their landmarks. Immutable, so that any thread may ask while another makes the next one.
 
-    `hashes` is sorted; `places` says for each in which frame of the index its anchor lies. Both are uint32, shape
-    (landmarks,).
+    `hashes` is sorted; `places` says for each in which frame of the index its anchor lies. Both are uint32,
+    shape (landmarks,).
     """
 
     def __init__(
@@ -141,8 +141,8 @@ class SongIndex:
     def read(cls, folder: Path) -> SongIndex:
         """Read the file in `folder` into memory; nothing is enrolled where there is none.
 
-        It is not mapped: whoever cut a mapped file short would end the daemon. Raises EnrolmentError that names
-        the file and what is wrong with it.
+        It is not mapped: whoever cut a mapped file short would end the daemon. Raises EnrolmentError that
+        names the file and what is wrong with it.
         """
         path = folder / FILE_NAME
         try:

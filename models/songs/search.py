@@ -33,8 +33,8 @@ Integers = NDArray[np.int64]
 class Match:
     """A recording that may play.
 
-    `votes` peaks of what is asked agree on its place, `votes_now` of them in the part that counts. `surprise` is
-    the power of ten by which so many votes are rarer than once in a search, if they agreed by chance.
+    `votes` peaks of what is asked agree on its place, `votes_now` of them in the part that counts. `surprise`
+    is the power of ten by which so many votes are rarer than once in a search, if they agreed by chance.
     """
 
     recording: Recording
@@ -58,7 +58,7 @@ class _Matches:
 
 
 def search(index: SongIndex, samples: Samples, now: int = 0) -> list[Match]:
-    """Return the likeliest recordings, the best first. Votes from frame `now` of `samples` on count as of now."""
+    """Return the likeliest recordings, the best first; votes from frame `now` of `samples` on are of now."""
     if not len(index.hashes):
         return []
     peaks = find_peaks(samples, per_s=ASKED_PEAKS_S)
