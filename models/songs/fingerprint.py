@@ -1,9 +1,9 @@
 """Fingerprints of recordings: pairs of spectral peaks, as hashes with times.
 
-After A. Wang, "An industrial-strength audio search algorithm", ISMIR 2003: the strongest points
-of a spectrogram survive noise and codecs, and two of them with their distance in time say where in a recording
-they are. Frequencies are measured on a logarithmic scale between the bins, so that a window can be looked for
-at other speeds by scaling its peaks instead of its sound.
+After A. Wang, "An industrial-strength audio search algorithm", ISMIR 2003: the strongest points of a
+spectrogram survive noise and codecs, and two of them with their distance in time say where in a recording
+they are. Frequencies are measured on a logarithmic scale between the bins, so that a window can be looked
+for at other speeds by scaling its peaks instead of its sound.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ Frames = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """Spectral peaks in order of time: `frames` (int64) and `octaves` above LOWEST_HZ (float64), shape (n,)."""
+    """Spectral peaks in order of time: `frames` (int64) and `octaves` above LOWEST_HZ (float64),
+    shape (n,)."""
 
     frames: Frames
     octaves: NDArray[np.float64]

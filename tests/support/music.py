@@ -45,24 +45,24 @@ def music(seed: int, seconds: float = 40.0) -> Samples:
             if drums.any():
                 _add(sound, start_s + quarter * beat_s / 4, 0.1 * decay * random.normal(size=2400))
     sound += random.normal(0.0, 0.002, len(sound))
-    return (sound / np.abs(sound).max() * 0.5).astype(np.float32)
+    return np.asarray(sound / np.abs(sound).max() * 0.5, np.float32)
 
 
 def played_at(samples: Samples, speed: float) -> Samples:
     """Return what is heard when it is played so many times as fast: tempo and pitch change."""
     times = np.arange(int(len(samples) / speed)) * speed
-    return np.interp(times, np.arange(len(samples)), samples).astype(np.float32)
+    return np.asarray(np.interp(times, np.arange(len(samples)), samples), np.float32)
 
 
 def mixed(samples: Samples, pcm: Pcm) -> Samples:
     """Return a sound with another one, repeated to its length, over it at the same RMS."""
     over = np.resize(pcm.astype(np.float32), len(samples))
-    return (0.5 * (samples + over * (_rms(samples) / _rms(over)))).astype(np.float32)
+    return np.asarray(0.5 * (samples + over * (_rms(samples) / _rms(over))), np.float32)
 
 
 def to_pcm(samples: Samples) -> Pcm:
     """Return 16-bit samples."""
-    return np.clip(np.rint(samples * 32767.0), -32768, 32767).astype(np.int16)
+    return np.asarray(np.clip(np.rint(samples * 32767.0), -32768, 32767), np.int16)
 
 
 def _rms(samples: Samples) -> float:
