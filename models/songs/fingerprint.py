@@ -44,7 +44,8 @@ Frames = NDArray[np.int64]
 @dataclass(frozen=True, slots=True)
 class Peaks:
     """Spectral peaks in order of time: `frames` (int64) and `octaves` above LOWEST_HZ (float64),
-    shape (n,)."""
+    shape (n,).
+    """
 
     frames: Frames
     octaves: NDArray[np.float64]
