@@ -21,7 +21,7 @@ LABELS = {
 MIN_VOTES = 8
 MIN_VOTES_NOW = 4
 """In the window itself: a recording that ended in the one before is not in this one."""
-SURPRISES = (2.0, 5.0, 15.0)
+SURPRISES = (3.0, 5.5, 15.0)
 PROBABILITIES = (0.5, 0.85, 1.0)
 """Of surprises; 0.5 and 0.85 are the thresholds of the default policy. See docs/accuracy.md."""
 
