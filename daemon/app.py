@@ -35,6 +35,7 @@ from daemon.storage.interfaces import StorageError
 from daemon.storage.local import LocalClipStore
 from daemon.storage.routes import ClipRoutes
 from daemon.tasks import Tasks
+from models.songs.index import SongIndex
 from models.voice.index import VoiceIndex
 from pipeline.encode import encode_mp3
 from pipeline.ingest.remote import RemoteSource
@@ -90,6 +91,7 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
         tasks.start("clip expiry", _expire(parts.store))
         tasks.start("word lists", parts.lists.watch())
         tasks.start("enrolled voices", parts.voices.watch())
+        tasks.start("enrolled songs", parts.songs.watch())
         tasks.start("loop lag", parts.lag.run())
         runner = web.AppRunner(
             _routes(settings, parts),
@@ -119,6 +121,7 @@ class _Parts:
     store: LocalClipStore
     lists: CustomerLists
     voices: Enrolled[VoiceIndex]
+    songs: Enrolled[SongIndex]
     addresses: AddressPolicy
     contract: AudioStreamContract
     registry: Registry
@@ -161,8 +164,8 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
         "How long the event loop's timers are overdue, mean of the last seconds; no streams above 0.25.",
         lambda: lag.lag_s,
     )
-    voices = analysis.listening.voices
-    return _Parts(metrics, ledger, store, lists, voices, addresses, contract, registry, ingest, lag)
+    voices, songs = analysis.listening.voices, analysis.listening.songs
+    return _Parts(metrics, ledger, store, lists, voices, songs, addresses, contract, registry, ingest, lag)
 
 
 def _ingest(settings: Settings, metrics: Metrics) -> IngestWorkers:

@@ -8,6 +8,9 @@ from config.settings import Settings
 from daemon.enrolled import Enrolled
 from models.hearing import Senses, SoundDetector
 from models.interfaces import AudioSpanDetector
+from models.songs import index as songs
+from models.songs.detector import EnrolledSongDetector
+from models.songs.index import SongIndex
 from models.sound.moan import MoanDetector
 from models.sound.scene import SceneDetector
 from models.sound.singing import SingingDetector
@@ -32,6 +35,7 @@ class Listening:
 
     listener: Listener
     voices: Enrolled[VoiceIndex]
+    songs: Enrolled[SongIndex]
 
 
 def load_senses(settings: Settings, spans: AudioSpanDetector) -> Senses:
@@ -44,6 +48,7 @@ def load_listener(settings: Settings, spans: AudioSpanDetector) -> Listening:
     """Load every detector of sound; blocking, about a second. Raises WeightsError and EnrolmentError."""
     senses = load_senses(settings, spans)
     enrolled_voices = Enrolled("voices", settings.enrolled_folder / voices.FILE_NAME, VoiceIndex.read)
+    enrolled_songs = Enrolled("songs", settings.enrolled_folder / songs.FILE_NAME, SongIndex.read)
     classes = senses.tagger.classes
     detectors: list[SoundDetector] = [
         MoanDetector(classes),
@@ -56,5 +61,6 @@ def load_listener(settings: Settings, spans: AudioSpanDetector) -> Listening:
         TimbreDetector(),
         LivenessDetector(),
         EnrolledVoiceDetector(enrolled_voices.current),
+        EnrolledSongDetector(enrolled_songs.current),
     ]
-    return Listening(Listener(senses, detectors), enrolled_voices)
+    return Listening(Listener(senses, detectors), enrolled_voices, enrolled_songs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from daemon.cli import check, evaluate, lists, models, moderate, serve, voices
+from daemon.cli import check, evaluate, lists, models, moderate, serve, songs, voices
 
 app = typer.Typer(
     name="audiowarden",
@@ -21,3 +21,4 @@ app.command("evaluate")(evaluate.evaluate)
 app.add_typer(models.app)
 app.add_typer(lists.app)
 app.add_typer(voices.app)
+app.add_typer(songs.app)
