@@ -19,6 +19,8 @@ PLACE_FRAMES = 3
 MAX_SHARED = 200
 """Times the mean: a hash with more places than that says little, and would cost time."""
 MAX_CANDIDATES = 6
+MAX_MATCHES = 200_000
+"""Of a window at one speed, the rarest hashes first: it bounds the time."""
 SLOTS = 1 << 20
 """Of the table in which places are counted first; several share a slot, which only costs a second look."""
 MIN_COUNT = 5
@@ -90,6 +92,8 @@ def _matches(index: SongIndex, asked: Landmarks, now: float, first_cell: int) ->
     low = np.searchsorted(index.hashes, hashes, side="left")
     counts = np.searchsorted(index.hashes, hashes, side="right") - low
     counts[counts > MAX_SHARED * (1 + len(index.hashes) / HASHES)] = 0
+    rarest = np.argsort(counts, kind="stable")
+    counts[rarest[np.cumsum(counts[rarest]) > MAX_MATCHES]] = 0
     rows = np.repeat(np.arange(len(counts)), counts)
     within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     places = index.places[low[rows] + within].astype(np.int64)
