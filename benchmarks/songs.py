@@ -120,7 +120,7 @@ def made_up(songs: int, real: Sequence[NewRecording]) -> SongIndex:
         news = []
         for number in range(start, min(songs, start + AT_ONCE)):
             anchors = np.sort(random.integers(0, frames, count))
-            landmarks = Landmarks(random.choice(pool, count), anchors, anchors)
+            landmarks = Landmarks(random.choice(pool, count), anchors)
             news.append(NewRecording(f"song {number}", RiskType.COPYRIGHTSONGS, frames, landmarks))
         index = index.enrol(news)
     return index

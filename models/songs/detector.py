@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from config.taxonomy import Label, RiskType
-from models.hearing import Hearing
+from models.hearing import SAMPLE_RATE_HZ, Hearing
 from models.results import SoundFinding
 from models.songs.fingerprint import HOP_SAMPLES
 from models.songs.index import SongIndex
@@ -21,6 +21,8 @@ LABELS = {
 MIN_VOTES = 8
 MIN_VOTES_NOW = 4
 """In the window itself: a recording that ended in the one before is not in this one."""
+REMEMBERED_SAMPLES = 6 * SAMPLE_RATE_HZ
+"""Of the window before: what two windows share of a recording is found with the second."""
 SURPRISES = (3.0, 5.5, 15.0)
 PROBABILITIES = (0.5, 0.85, 1.0)
 """Of surprises; 0.5 and 0.85 are the thresholds of the default policy. See docs/accuracy.md."""
@@ -40,7 +42,7 @@ class EnrolledSongDetector:
         index = self._index()
         if not len(index):
             return []
-        before = hearing.before if hearing.before is not None else hearing.samples[:0]
+        before = hearing.before[-REMEMBERED_SAMPLES:] if hearing.before is not None else hearing.samples[:0]
         now = -(-len(before) // HOP_SAMPLES)
         matches = search(index, np.concatenate([before, hearing.samples]), now)
         return [

@@ -53,17 +53,16 @@ class Peaks:
 
 @dataclass(frozen=True, slots=True)
 class Landmarks:
-    """Pairs of peaks, shape (n,) each: `hashes` (uint32), frames of `anchors` and `partners` (int64)."""
+    """What pairs of peaks are looked up by, shape (n,) each: `hashes` (uint32) and frames of `anchors`."""
 
     hashes: NDArray[np.uint32]
     anchors: Frames
-    partners: Frames
 
 
 def enrolled_landmarks(samples: Samples) -> Landmarks:
     """Return what of a recording is kept: few pairs, the most prominent ones."""
     peaks = find_peaks(samples, per_s=ENROLLED_PEAKS_S, min_prominence_db=MIN_PROMINENCE_DB)
-    return pair(peaks, ENROLLED_PARTNERS)
+    return pair(peaks, ENROLLED_PARTNERS).landmarks()
 
 
 def find_peaks(samples: Samples, *, per_s: int, min_prominence_db: float = 0.0) -> Peaks:
@@ -137,40 +136,45 @@ def _strongest(
     return np.sort(order[np.arange(len(order)) - first < per_s])
 
 
-def pair(peaks: Peaks, partners: int, speed: float = 1.0) -> Landmarks:
-    """Return each peak with its next `partners` ones in reach, as they were before playback at `speed`.
-
-    Hashes hold the anchor's frequency, the ratio of both, and the time between them. Frames are those of
-    `peaks` scaled to the original's.
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs of peaks, shape (n,) each: `frames` of the first, frames `apart`, `octaves` of the first above
+    LOWEST_HZ, and the octaves from the first to the second, `higher`.
     """
-    frames = peaks.frames * speed
-    octaves = peaks.octaves - np.log2(speed)
-    count = len(frames)
-    taken = np.zeros(count, np.int64)
-    found: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-    for ahead in range(1, min(count, MAX_NEXT)):
-        anchors = np.arange(count - ahead)
-        apart = frames[ahead:] - frames[:-ahead]
-        near = (
-            (apart >= MIN_APART)
-            & (apart <= MAX_APART)
-            & (np.abs(octaves[ahead:] - octaves[:-ahead]) < MAX_APART_OCTAVES)
-            & (taken[:-ahead] < partners)
-        )
-        taken[:-ahead] += near
-        found.append((anchors[near], anchors[near] + ahead))
-        if not len(anchors) or apart.min() > MAX_APART:
-            break
-    if not found:
-        return Landmarks(np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(0, np.int64))
-    first, second = (np.concatenate(part) for part in zip(*found, strict=True))
-    pitch = np.floor(octaves[first] * STEPS_PER_OCTAVE).astype(np.int64) & 0xFF
-    ratio = np.rint((octaves[second] - octaves[first]) * STEPS_PER_OCTAVE).astype(np.int64) + 128
-    apart = np.rint(frames[second] - frames[first]).astype(np.int64)
-    hashes = ((pitch << 16) | (ratio << 8) | apart).astype(np.uint32)
-    return Landmarks(
-        hashes, np.rint(frames[first]).astype(np.int64), np.rint(frames[second]).astype(np.int64)
-    )
+
+    frames: Frames
+    apart: Frames
+    octaves: NDArray[np.float64]
+    higher: NDArray[np.float64]
+
+    def landmarks(self, speed: float = 1.0) -> Landmarks:
+        """Return the pairs as they were before playback at `speed`: lower by it, and further apart.
+
+        Hashes hold the anchor's frequency, the ratio of both, and the time between them.
+        """
+        pitch = np.floor((self.octaves - np.log2(speed)) * STEPS_PER_OCTAVE).astype(np.int64) & 0xFF
+        ratio = np.rint(self.higher * STEPS_PER_OCTAVE).astype(np.int64) + 128
+        apart = np.rint(self.apart * speed).astype(np.int64)
+        hashes = ((pitch << 16) | (ratio << 8) | apart).astype(np.uint32)
+        return Landmarks(hashes, np.rint(self.frames * speed).astype(np.int64))
+
+
+def pair(peaks: Peaks, partners: int) -> Pairs:
+    """Return each peak with its next `partners` ones in reach."""
+    count = len(peaks.frames)
+    places = np.arange(count)
+    # The peaks are in order of time: those in reach of each are the next ones.
+    reached = np.searchsorted(peaks.frames, peaks.frames + MAX_APART, side="right")
+    counts = np.minimum(reached, places + MAX_NEXT) - places
+    first = np.repeat(places, counts)
+    second = first + np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
+    apart = peaks.frames[second] - peaks.frames[first]
+    higher = peaks.octaves[second] - peaks.octaves[first]
+    near = (apart >= MIN_APART) & (np.abs(higher) < MAX_APART_OCTAVES)
+    first, apart, higher = first[near], apart[near], higher[near]
+    kept = np.arange(len(first)) - np.searchsorted(first, first, side="left") < partners
+    first = first[kept]
+    return Pairs(peaks.frames[first], apart[kept], peaks.octaves[first], higher[kept])
 
 
 MAX_NEXT = 80

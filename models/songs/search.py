@@ -65,8 +65,9 @@ def search(index: SongIndex, samples: Samples, now: int = 0) -> list[Match]:
         return []
     peaks = find_peaks(samples, per_s=ASKED_PEAKS_S)
     step = _cells_of_a_speed(index)
+    pairs = pair(peaks, ASKED_PARTNERS)
     parts = [
-        _matches(index, pair(peaks, ASKED_PARTNERS, speed), now * speed, number * step)
+        _matches(index, pairs.landmarks(speed), now * speed, number * step)
         for number, speed in enumerate(SPEEDS)
     ]
     matches = _joined(parts)

@@ -29,6 +29,8 @@ QUIET = np.zeros(WINDOW, np.float32)
 class Deaf:
     """No other model is asked."""
 
+    classes: tuple[str, ...] = ()
+
     def detect(self, samples: Samples) -> AudioSpans:
         raise AssertionError
 
@@ -67,7 +69,8 @@ def test_a_fragment_under_speech_is_found_at_any_speed(index: SongIndex, seed: i
 
 
 def test_each_has_the_label_it_was_enrolled_with(index: SongIndex) -> None:
-    found = [detect(index, music(seed)[WINDOW : 2 * WINDOW])[0].label for seed in (1, 2, 3)]
+    starts = {seed: 31_415 * seed for seed in (1, 2, 3)}
+    found = [detect(index, music(seed)[at : at + WINDOW])[0].label for seed, at in starts.items()]
     assert found == [LABELS[RiskType.ANTHEN], LABELS[RiskType.BANEDAUDIO], LABELS[RiskType.COPYRIGHTSONGS]]
 
 

@@ -17,7 +17,7 @@ def new(name: str, seed: int, count: int = 500) -> NewRecording:
     random = np.random.default_rng(seed)
     anchors = np.sort(random.integers(0, 1000, count))
     hashes = random.integers(0, 2**24, count).astype(np.uint32)
-    return NewRecording(name, RiskType.BANEDAUDIO, 1000, Landmarks(hashes, anchors, anchors + 5))
+    return NewRecording(name, RiskType.BANEDAUDIO, 1000, Landmarks(hashes, anchors))
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
