@@ -97,8 +97,10 @@ def _anchor(settings: Settings, path: Path | None) -> Settings:
     def moved(section: SectionT, key: str) -> SectionT:
         return section.model_copy(update={key: anchored(getattr(section, key))})
 
-    return moved(settings, "data_dir").model_copy(
+    return settings.model_copy(
         update={
+            "data_dir": anchored(settings.data_dir),
+            "enrolled_dir": anchored(settings.enrolled_dir),
             "accounts": tuple(moved(account, "lists_dir") for account in settings.accounts),
             "network": moved(settings.network, "ca_file"),
             "recogniser": moved(settings.recogniser, "cache_dir"),

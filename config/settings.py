@@ -205,6 +205,7 @@ class Settings(Section):
     """All settings of one daemon."""
 
     data_dir: Path = Path("audiowarden-data")
+    enrolled_dir: Path | None = None
     server: ServerSettings = ServerSettings()
     accounts: tuple[AccountSettings, ...] = ()
     network: NetworkSettings = NetworkSettings()
@@ -215,6 +216,11 @@ class Settings(Section):
     clips: ClipSettings = ClipSettings()
     logs: LogSettings = LogSettings()
     policies: dict[str, dict[str, ThresholdSettings]] = {}
+
+    @property
+    def enrolled_folder(self) -> Path:
+        """Where enrolled voices and songs are kept."""
+        return self.enrolled_dir if self.enrolled_dir is not None else self.data_dir / "enrolled"
 
     @field_validator("policies")
     @classmethod

@@ -15,7 +15,7 @@ import structlog
 from config.lexicons import load_lexicons
 from config.settings import RecogniserSettings, Settings
 from config.taxonomy import Taxonomy, Thresholds, load_taxonomy
-from daemon.listening import load_listener
+from daemon.listening import Listening, load_listener
 from models.interfaces import SpeechRecogniser, Utterance
 from models.recognition.batcher import Batcher
 from models.recognition.hush import babble
@@ -47,6 +47,7 @@ class Analysis:
     taxonomy: Taxonomy
     batcher: Batcher
     analyser: Analyser
+    listening: Listening
     executor: ThreadPoolExecutor
 
 
@@ -84,7 +85,10 @@ def expected_cost_s(recogniser: SpeechRecogniser) -> float:
 async def loaded_analysis(
     settings: Settings, lists_of: Callable[[str], WordLists | None]
 ) -> AsyncIterator[Analysis]:
-    """Load the models, yield the analyser, and free them in the end. Raises WeightsError and ConfigError."""
+    """Load the models, yield the analyser, and free them in the end.
+
+    Raises WeightsError, ConfigError and EnrolmentError.
+    """
     taxonomy = taxonomy_of(settings)
     executor = ThreadPoolExecutor(SMALL_WORK_THREADS, thread_name_prefix="small-work")
     try:
@@ -98,12 +102,12 @@ async def loaded_analysis(
             )
             gate = SpeechGate(settings.speech, detector if settings.speech.second_opinion else None)
             words = WordSearch([lexicon, ContactClassifier()], [insults], lists_of)
-            listener = await asyncio.to_thread(load_listener, settings, detector)
-            analyser = Analyser(batcher, gate, words, listener, taxonomy, executor)
+            listening = await asyncio.to_thread(load_listener, settings, detector)
+            analyser = Analyser(batcher, gate, words, listening.listener, taxonomy, executor)
             log.info(
                 "models_loaded", model=_model_name(settings.recogniser.model), workers=recogniser.workers
             )
-            yield Analysis(taxonomy, batcher, analyser, executor)
+            yield Analysis(taxonomy, batcher, analyser, listening, executor)
         finally:
             if await batcher.close():
                 await asyncio.to_thread(recogniser.close)

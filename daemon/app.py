@@ -24,6 +24,7 @@ from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.routes import AudioStreamRoutes
 from daemon.contracts.errors import plain_errors
 from daemon.egress import make_session
+from daemon.enrolled import Enrolled
 from daemon.health import HealthRoutes
 from daemon.lag import LoopLag
 from daemon.ledger.interfaces import LedgerError
@@ -39,6 +40,8 @@ from daemon.storage.local import LocalClipStore
 from daemon.storage.routes import ClipRoutes
 from daemon.tasks import Tasks
 from daemon.upkeep import Upkeep
+from models.songs.index import SongIndex
+from models.voice.index import VoiceIndex
 from pipeline.encode import encode_mp3
 from pipeline.ingest.remote import RemoteSource
 from pipeline.ingest.workers import IngestWorkers, Start
@@ -92,6 +95,8 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
             await parts.ingest.wait_ready()
         tasks.start("clip expiry", _expire(parts.store))
         tasks.start("word lists", parts.lists.watch())
+        tasks.start("enrolled voices", parts.voices.watch())
+        tasks.start("enrolled songs", parts.songs.watch())
         tasks.start("loop lag", parts.lag.run())
         tasks.start("callback upkeep", parts.upkeep.run())
         runner = web.AppRunner(
@@ -121,6 +126,8 @@ class _Parts:
     ledger: SqliteLedger
     store: LocalClipStore
     lists: CustomerLists
+    voices: Enrolled[VoiceIndex]
+    songs: Enrolled[SongIndex]
     addresses: AddressPolicy
     contract: AudioStreamContract
     registry: Registry
@@ -179,7 +186,22 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
         "audiowarden_dead_letters", "Callbacks that were given up and are kept.", lambda: upkeep.dead_letters
     )
     query = StreamQuery(registry, history)
-    return _Parts(metrics, ledger, store, lists, addresses, contract, registry, ingest, lag, query, upkeep)
+    voices, songs = analysis.listening.voices, analysis.listening.songs
+    return _Parts(
+        metrics,
+        ledger,
+        store,
+        lists,
+        voices,
+        songs,
+        addresses,
+        contract,
+        registry,
+        ingest,
+        lag,
+        query,
+        upkeep,
+    )
 
 
 def _ingest(settings: Settings, metrics: Metrics) -> IngestWorkers:

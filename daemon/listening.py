@@ -2,20 +2,65 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from config.settings import Settings
+from daemon.enrolled import Enrolled
 from models.hearing import Senses, SoundDetector
 from models.interfaces import AudioSpanDetector
+from models.songs import index as songs
+from models.songs.detector import EnrolledSongDetector
+from models.songs.index import SongIndex
+from models.sound.moan import MoanDetector
+from models.sound.scene import SceneDetector
+from models.sound.singing import SingingDetector
+from models.sound.violence import ViolenceDetector
 from models.sound.yamnet import YamnetTagger
+from models.voice import index as voices
+from models.voice.age import AgeDetector
+from models.voice.enrolled import EnrolledVoiceDetector
+from models.voice.gender import GenderDetector
+from models.voice.index import VoiceIndex
+from models.voice.liveness import LivenessDetector
+from models.voice.minor import MinorDetector
+from models.voice.timbre import TimbreDetector
 from models.voice.voiceprint import VoiceprintEmbedder
 from models.weights import WeightsCache, cache_folder
 from pipeline.listen import Listener
 
 
-def load_listener(settings: Settings, spans: AudioSpanDetector) -> Listener:
-    """Load every detector of sound; blocking, about a second. Raises WeightsError."""
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The listener, and what is enrolled, which somebody has to watch for changes."""
+
+    listener: Listener
+    voices: Enrolled[VoiceIndex]
+    songs: Enrolled[SongIndex]
+
+
+def load_senses(settings: Settings, spans: AudioSpanDetector) -> Senses:
+    """Load the models that several detectors listen with; blocking. Raises WeightsError."""
     cache = WeightsCache(cache_folder(settings.recogniser.cache_dir))
-    senses = Senses(
-        spans, YamnetTagger(cache.ensure("yamnet")), VoiceprintEmbedder(cache.ensure("voiceprint"))
-    )
-    detectors: list[SoundDetector] = []
-    return Listener(senses, detectors)
+    return Senses(spans, YamnetTagger(cache.ensure("yamnet")), VoiceprintEmbedder(cache.ensure("voiceprint")))
+
+
+def load_listener(settings: Settings, spans: AudioSpanDetector) -> Listening:
+    """Load every detector of sound; blocking, about a second. Raises WeightsError and EnrolmentError."""
+    senses = load_senses(settings, spans)
+    enrolled_voices = Enrolled("voices", settings.enrolled_folder / voices.FILE_NAME, VoiceIndex.read)
+    enrolled_songs = Enrolled("songs", settings.enrolled_folder / songs.FILE_NAME, SongIndex.read)
+    classes = senses.tagger.classes
+    detectors: list[SoundDetector] = [
+        MoanDetector(classes),
+        ViolenceDetector(classes),
+        SceneDetector(classes),
+        SingingDetector(classes),
+        GenderDetector(),
+        AgeDetector(),
+        MinorDetector(),
+        TimbreDetector(),
+        LivenessDetector(),
+        EnrolledVoiceDetector(enrolled_voices.current),
+        EnrolledSongDetector(enrolled_songs.current),
+    ]
+    return Listening(Listener(senses, detectors), enrolled_voices, enrolled_songs)

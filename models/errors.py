@@ -17,3 +17,7 @@ class OverloadedError(AudiowardenError):
     """There is more to recognise than the machine can do in time; the same window may be taken later."""
 
     retryable = True
+
+
+class EnrolmentError(AudiowardenError):
+    """A voice or song cannot be enrolled, or what was enrolled cannot be read; the text says what to do."""

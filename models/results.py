@@ -23,6 +23,8 @@ class Transcript:
     """The words of one window.
 
     `language` is an ISO 639-1 code, empty when nothing was recognised. Chinese text is in simplified script.
+    `spoken` is the language that was heard and `spoken_probability` how probable it is: empty and 0 when
+    nothing was recognised, when nobody listened for it, and when the model knows one language only.
     `average_log_probability` is the mean natural-log probability of the tokens.
     `invention` is set when text was dropped; `text` is then empty.
     """
@@ -34,6 +36,8 @@ class Transcript:
     no_speech_probability: float
     second_try: bool = False
     invention: Invention | None = None
+    spoken: str = ""
+    spoken_probability: float = 0.0
 
 
 EMPTY_TRANSCRIPT = Transcript("", "", 0.0, 0.0, 1.0)

@@ -33,7 +33,7 @@ class Transcriber(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """What is kept of the window before: its index, its words, and its sound where detectors listen."""
+    """What is kept of the window before: its index, its words, and its sound where songs are looked for."""
 
     index: int
     transcript: Transcript
@@ -76,6 +76,12 @@ class Analyser:
         self._taxonomy = taxonomy
         self._executor = executor
 
+    @property
+    def risks(self) -> frozenset[RiskType]:
+        """All that can be found: what words tell, the language, and what the detectors of sound look for."""
+        heard = self._listener.risks if self._listener is not None else frozenset[RiskType]()
+        return TEXT_RISKS | {RiskType.LANGUAGE} | heard
+
     async def analyse(
         self, spec: StreamSpec, window: Window, previous: Previous | None, *, deadline: float | None
     ) -> Analysis:
@@ -100,7 +106,8 @@ class Analyser:
         try:
             transcript = EMPTY_TRANSCRIPT
             if recognised:
-                utterance = Utterance(samples, spec.language)
+                identify = RiskType.LANGUAGE in spec.risks
+                utterance = Utterance(samples, spec.language, identify)
                 transcript = await self._transcriber.transcribe(spec.stream_id, utterance, deadline=deadline)
             if activity.assumed and not is_plain_speech(transcript):
                 activity = await self._run(partial(self._gate.judge, samples, window.speech_share))
@@ -111,6 +118,8 @@ class Analyser:
             raise
         sounds = await listening
         said = await self._run(partial(self._words.search, spec.account, transcript, before, shown=shown))
+        if RiskType.LANGUAGE in spec.risks:
+            sounds = [*sounds, *spoken_language(transcript, activity.spans)]
         analysis = self._judged(spec, transcript, said, sounds)
         return replace(analysis, silent=activity.silent, recognised=recognised)
 
@@ -118,8 +127,8 @@ class Analyser:
         """Return what the next window of the stream is to know of this one; None: nothing was made of it."""
         if analysis is None:
             return None
-        listens = self._listener is not None and self._listener.listens(spec.risks)
-        return Previous(window.index, analysis.transcript, window.pcm if listens else None)
+        remembers = self._listener is not None and self._listener.remembers(spec.risks)
+        return Previous(window.index, analysis.transcript, window.pcm if remembers else None)
 
     async def _listen(
         self, spec: StreamSpec, samples: Samples, previous: Previous | None, activity: Activity
@@ -136,8 +145,6 @@ class Analyser:
         said: Said,
         sounds: list[SoundFinding],
     ) -> Analysis:
-        if RiskType.LANGUAGE in spec.risks:
-            sounds = [*sounds, *spoken_language(transcript)]
         asked = [finding for finding in said.findings if finding.label.risk in spec.risks]
         level, findings = judge(asked, sounds, said.list_matches, self._taxonomy, spec.policy, spec.role)
         return Analysis(

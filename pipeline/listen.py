@@ -10,6 +10,9 @@ from models.interfaces import Samples
 from models.results import AudioSpans, SoundFinding
 from pipeline.speech import audible
 
+RECORDED = frozenset({RiskType.ANTHEN, RiskType.BANEDAUDIO, RiskType.COPYRIGHTSONGS})
+"""What is recognised again in pieces, also in one that two windows share."""
+
 
 class Listener:
     """All detectors of sound; blocking, thread-safe, holds no state of a stream."""
@@ -18,9 +21,18 @@ class Listener:
         self._senses = senses
         self._detectors = detectors
 
+    @property
+    def risks(self) -> frozenset[RiskType]:
+        """All that its detectors can find."""
+        return frozenset().union(*(detector.risks for detector in self._detectors))
+
     def listens(self, risks: frozenset[RiskType]) -> bool:
         """Say whether any detector looks for one of the risks."""
         return any(detector.risks & risks for detector in self._detectors)
+
+    def remembers(self, risks: frozenset[RiskType]) -> bool:
+        """Say whether a window's sound is needed for the next one too."""
+        return bool(RECORDED & risks & self.risks)
 
     def hear(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import webrtcvad
@@ -58,7 +58,7 @@ class Activity:
     """Somebody speaks or sings (songs have words too), so that recognition may find something."""
     assumed: bool = False
     """Taken for granted because the stream was talking just before; to be asked again if few words come."""
-    spans: AudioSpans | None = None
+    spans: AudioSpans | None = field(default=None, compare=False)
     """What the second opinion heard, when it was asked."""
 
 

@@ -20,6 +20,8 @@ from daemon.cli.common import ConfigOption, one_sentence
 from daemon.lists import read_folder
 from models.errors import WeightsError
 from models.packaged import DETECTOR_MODELS
+from models.songs.index import SongIndex
+from models.voice.index import VoiceIndex
 from models.weights import WeightsCache, cache_folder
 
 LIBRARIES = {
@@ -59,6 +61,8 @@ def _checks(settings: Settings) -> list[tuple[str, Callable[[], str]]]:
         ("data folder", lambda: _data_folder(settings.data_dir)),
         ("port", lambda: _port(settings)),
         ("accounts", lambda: _accounts(settings)),
+        ("enrolled voices", lambda: str(len(VoiceIndex.read(settings.enrolled_folder)))),
+        ("enrolled songs", lambda: str(len(SongIndex.read(settings.enrolled_folder)))),
         ("file descriptors", _descriptors),
     ]
 

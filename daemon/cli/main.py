@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from daemon.cli import callbacks, check, lists, models, moderate, serve
+from daemon.cli import callbacks, check, evaluate, lists, models, moderate, serve, songs, voices
 
 app = typer.Typer(
     name="audiowarden",
@@ -17,6 +17,9 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("moderate")(moderate.moderate)
 app.command("check")(check.check)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(models.app)
 app.add_typer(lists.app)
 app.add_typer(callbacks.app)
+app.add_typer(voices.app)
+app.add_typer(songs.app)

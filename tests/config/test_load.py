@@ -61,6 +61,7 @@ def test_environment_wins_over_the_file(tmp_path: Path) -> None:
 def test_folders_are_relative_to_the_file(tmp_path: Path) -> None:
     text = """
 data_dir = 'state'
+enrolled_dir = 'voices'
 [network]
 ca_file = 'ca.pem'
 [recogniser]
@@ -72,9 +73,15 @@ lists_dir = 'lists'
 """
     settings = load_settings(write(tmp_path, text), {})
     assert settings.data_dir == tmp_path / "state"
+    assert settings.enrolled_folder == tmp_path / "voices"
     assert settings.network.ca_file == tmp_path / "ca.pem"
     assert settings.recogniser.cache_dir == tmp_path / "cache"
     assert settings.accounts[0].lists_dir == tmp_path / "lists"
+
+
+def test_what_is_enrolled_is_kept_beside_the_rest(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, "data_dir = 'state'\n"), {})
+    assert settings.enrolled_folder == tmp_path / "state" / "enrolled"
 
 
 def test_folders_may_be_in_the_home_folder(tmp_path: Path) -> None:

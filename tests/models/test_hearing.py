@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from models.hearing import Hearing, Senses, without
+from models.hearing import MASK_RMS, SPEECH_RMS, Hearing, Senses, conditioned, without
 from models.interfaces import Samples, Scores, Voiceprint
 from models.results import AudioSpans
 
 
 class CountingSenses:
     """All three models, with answers of their own; remembers what each was given."""
+
+    classes: tuple[str, ...] = ()
 
     def __init__(self, spans: AudioSpans) -> None:
         self._spans = spans
@@ -58,3 +61,13 @@ def test_what_is_known_is_not_asked_again() -> None:
     known = AudioSpans(((0.0, 1.0),), (), ())
     assert len(Hearing(SAMPLES, Senses(models, models, models), spans=known).speech) == 16_000
     assert not models.asked
+
+
+def test_speech_is_brought_to_one_loudness() -> None:
+    quiet = conditioned(SAMPLES * np.float32(0.001))
+    assert float(np.sqrt(np.mean(np.square(quiet)))) == pytest.approx(SPEECH_RMS, rel=1e-2)
+    assert quiet.dtype == np.float32
+    assert np.allclose(quiet, conditioned(SAMPLES), atol=1e-6)
+    nothing = conditioned(np.zeros(1_000, np.float32))
+    assert 0 < float(np.abs(nothing).max()) < 10 * MASK_RMS
+    assert len(conditioned(np.zeros(0, np.float32))) == 0

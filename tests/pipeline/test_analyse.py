@@ -8,16 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from config.settings import SpeechSettings
-from config.taxonomy import load_taxonomy
+from config.taxonomy import RiskType, load_taxonomy
 from models.interfaces import Samples
 from models.results import AudioSpans
 from pipeline.analyse import Analyser, Analysis, Previous
+from pipeline.report import StreamSpec
 from pipeline.speech import SpeechGate
 from pipeline.words import WordSearch
 from tests.support.streams import FakeTranscriber, spec, spoken_window
 
 SPEECH = AudioSpans(((0.0, 9.0),), (), ())
 MUSIC = AudioSpans((), (), ((0.0, 10.0),))
+SONG = AudioSpans(((1.0, 8.0),), ((0.0, 9.0),), ((0.0, 10.0),))
 TALK = "good evening everybody and welcome"
 
 
@@ -42,7 +44,11 @@ def _threads() -> Iterator[ThreadPoolExecutor]:
 
 
 async def analyse(
-    opinions: Opinions, texts: list[str], threads: ThreadPoolExecutor, indices: list[int] | None = None
+    opinions: Opinions,
+    texts: list[str],
+    threads: ThreadPoolExecutor,
+    indices: list[int] | None = None,
+    stream: StreamSpec | None = None,
 ) -> list[Analysis]:
     """Analyse windows of one stream, one after the other."""
     gate = SpeechGate(SpeechSettings(), opinions)
@@ -53,7 +59,7 @@ async def analyse(
     done = []
     for index in indices or range(len(texts)):
         window = spoken_window(index)
-        done.append(await analyser.analyse(spec(), window, previous, deadline=None))
+        done.append(await analyser.analyse(stream or spec(), window, previous, deadline=None))
         previous = Previous(index, done[-1].transcript)
     return done
 
@@ -88,3 +94,17 @@ async def test_a_gap_is_no_talk_before(threads: ThreadPoolExecutor) -> None:
 async def test_music_is_not_recognised(threads: ThreadPoolExecutor) -> None:
     [music] = await analyse(Opinions(MUSIC), [TALK], threads)
     assert (music.text, music.recognised) == ("", False)
+
+
+async def test_the_language_is_listened_for_when_it_is_asked_for(threads: ThreadPoolExecutor) -> None:
+    asked = spec(risks=frozenset({RiskType.LANGUAGE}), language="zh")
+    [heard] = await analyse(Opinions(SPEECH), [TALK], threads, stream=asked)
+    assert [(each.label.label3, each.probability) for each in heard.attributes] == [("english", 0.98)]
+    [unasked] = await analyse(Opinions(SPEECH), [TALK], threads)
+    assert (unasked.attributes, unasked.transcript.spoken) == ((), "")
+
+
+async def test_no_language_is_named_in_song(threads: ThreadPoolExecutor) -> None:
+    asked = spec(risks=frozenset({RiskType.LANGUAGE}))
+    [sung] = await analyse(Opinions(SONG), [TALK], threads, stream=asked)
+    assert (sung.text, sung.attributes) == (TALK, ())

@@ -23,8 +23,13 @@ def number_of(utterance: Utterance) -> int:
     return int(utterance.samples[0])
 
 
-def transcript(text: str, *, second_try: bool = False) -> Transcript:
-    return Transcript(text, "en", 1.0, -0.1, 0.0, second_try=second_try)
+def transcript(text: str, *, second_try: bool = False, spoken: str = "") -> Transcript:
+    return Transcript(text, "en", 1.0, -0.1, 0.0, second_try=second_try, spoken=spoken)
+
+
+def heard(utterance: Utterance) -> str:
+    """What is heard where somebody listens for it."""
+    return "en" if utterance.identify else ""
 
 
 class NumberRecogniser:
@@ -68,14 +73,17 @@ class NumberRecogniser:
         self._begin(numbers)
         if self.failing.intersection(numbers):
             raise self.failure
-        return [Attempt(transcript(f"window {number}"), number in self.doubtful) for number in numbers]
+        return [
+            Attempt(transcript(f"window {number}", spoken=heard(utterance)), number in self.doubtful)
+            for number, utterance in zip(numbers, batch, strict=True)
+        ]
 
     def read_again(self, utterance: Utterance) -> Transcript:
         number = number_of(utterance)
         self._begin([-number])
         if -number in self.failing:
             raise self.failure
-        return transcript(f"window {number} again", second_try=True)
+        return transcript(f"window {number} again", second_try=True, spoken=heard(utterance))
 
     def close(self) -> None:
         self.closed = True

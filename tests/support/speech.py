@@ -92,6 +92,12 @@ def noise(seconds: float, level: float = 0.05, seed: int = 1) -> Pcm:
     return np.clip(np.rint(samples), -32768, 32767).astype(np.int16)
 
 
+def raised(pcm: Pcm, factor: float = 1.35) -> Pcm:
+    """Play speech faster: the voice of somebody else, with another pitch and another mouth."""
+    places = np.arange(0, len(pcm) - 1, factor)
+    return np.asarray(np.rint(np.interp(places, np.arange(len(pcm)), pcm)), np.int16)
+
+
 def join(*parts: Pcm | str | float) -> Pcm:
     """Put samples, spoken texts (str) and pauses (float, seconds) one after the other."""
     pieces: list[Pcm] = []

@@ -105,7 +105,12 @@ class FakeTranscriber:
         text = self._texts.pop(0) if self._texts else ""
         if isinstance(text, Exception):
             raise text
-        return Transcript(text, self._language, 0.99, -0.2, 0.01) if text else EMPTY_TRANSCRIPT
+        if not text:
+            return EMPTY_TRANSCRIPT
+        spoken, probability = (self._language, 0.98) if utterance.identify else ("", 0.0)
+        return Transcript(
+            text, self._language, 1.0, -0.2, 0.01, spoken=spoken, spoken_probability=probability
+        )
 
 
 class FakeRecognition:

@@ -114,8 +114,7 @@ class PayloadWriter:
         return self._request.data.extra.passThrough if self._request.data.extra is not None else None
 
     def _audio_detail(self, report: WindowReport) -> dict[str, Any]:
-        # A window may be REJECT for a list's word alone: a label below its threshold has no part in that.
-        decisive = [finding for finding in report.findings if finding.level is not RiskLevel.PASS]
+        decisive = _decisive(report)
         labels, description = self._headline(report, decisive[0] if decisive else None)
         source = _source(decisive, report.list_matches)
         detail: dict[str, Any] = {
@@ -194,6 +193,12 @@ class PayloadWriter:
         if self._pass_through is not None:
             info["passThrough"] = self._pass_through
         return info
+
+
+def _decisive(report: WindowReport) -> list[Finding]:
+    """Return the labels that make the window's level; none where a list's word alone makes it REJECT."""
+    weak = {RiskLevel.PASS, RiskLevel.REVIEW} if report.list_matches else {RiskLevel.PASS}
+    return [finding for finding in report.findings if finding.level not in weak]
 
 
 def _source(findings: Iterable[Finding], list_matches: Iterable[ListMatch]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -61,6 +62,18 @@ async def test_every_window_gets_its_own_words() -> None:
         assert await texts(answers) == [f"window {number}" for _ in range(10) for number in range(5)]
         assert all(len(call) <= recogniser.batch_size for call in recogniser.calls)
         assert batcher.waiting == 0
+
+
+async def test_who_asks_for_the_language_gets_it_in_either_try() -> None:
+    recogniser = NumberRecogniser()
+    recogniser.doubtful = {2}
+    async with batching(recogniser) as batcher:
+        asked = [dataclasses.replace(window(number), identify=number > 0) for number in range(3)]
+        answers = await asyncio.gather(
+            *(batcher.transcribe("s", utterance, deadline=None) for utterance in asked)
+        )
+    assert [answer.spoken for answer in answers] == ["", "en", "en"]
+    assert answers[2].second_try
 
 
 async def test_a_lone_window_waits_for_no_company() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 import shutil
 from pathlib import Path
@@ -69,6 +70,23 @@ def test_the_language_is_detected_or_given(base: WhisperRecogniser) -> None:
     assert detected.text == given.text
 
 
+def test_a_language_is_heard_whatever_is_given(base: WhisperRecogniser) -> None:
+    asked = dataclasses.replace(said(TRAIN, "en"), identify=True)
+    foreign = dataclasses.replace(said(WEATHER, "de"), identify=True)
+    first, other, unasked = (each.transcript for each in base.read([asked, foreign, said(TRAIN, "en")]))
+    assert (first.language, first.language_probability, first.spoken) == ("en", 1, "en")
+    assert 0.8 < first.spoken_probability < 1
+    assert (other.language, other.spoken) == ("de", "en"), "read as it was given, heard as it is"
+    assert (unasked.text, unasked.spoken, unasked.spoken_probability) == (first.text, "", 0.0)
+    again = base.read_again(asked)
+    assert (again.language, again.spoken) == ("en", "en")
+
+
+def test_a_model_of_one_language_tells_none(tiny: WhisperRecogniser) -> None:
+    [attempt] = tiny.read([dataclasses.replace(said(TRAIN), identify=True)])
+    assert (attempt.transcript.language, attempt.transcript.spoken) == ("en", "")
+
+
 def test_chinese_goes_through_the_converter(base_weights: Path) -> None:
     converted: list[str] = []
 
@@ -121,11 +139,11 @@ def test_too_long_a_window_is_refused(tiny: WhisperRecogniser) -> None:
     ids=["silence", "hiss", "roar", "tone", "hum", "nothing"],
 )
 def test_nothing_is_invented(base: WhisperRecogniser, pcm: Pcm) -> None:
-    utterance = Utterance(samples_of(pcm), None)
+    utterance = Utterance(samples_of(pcm), None, identify=True)
     attempt = base.read([utterance])[0]
     transcript = base.read_again(utterance) if attempt.doubtful else attempt.transcript
     assert transcript.text == "", transcript
-    assert transcript.language == ""
+    assert (transcript.language, transcript.spoken, transcript.spoken_probability) == ("", "", 0.0)
 
 
 def test_a_second_try_reads_with_full_context(base: WhisperRecogniser) -> None:

@@ -12,11 +12,7 @@ from models.interfaces import Samples
 from models.sound.yamnet import YamnetTagger
 from pipeline.audio import to_samples
 from tests.support.speech import noise, speech_pcm
-
-
-@pytest.fixture(scope="module")
-def tagger(yamnet_weights: Path) -> YamnetTagger:
-    return YamnetTagger(yamnet_weights)
+from tests.support.voiced import siren
 
 
 def best(tagger: YamnetTagger, samples: Samples) -> str:
@@ -36,9 +32,20 @@ def test_noise_is_no_speech(tagger: YamnetTagger) -> None:
     assert scores[:, tagger.classes.index("Speech")].max() < 0.5
 
 
-@pytest.mark.parametrize(("seconds", "patches"), [(0.0, 0), (0.01, 0), (0.4, 0), (0.6, 1), (10.0, 10)])
+@pytest.mark.parametrize(
+    ("seconds", "patches"), [(0.0, 0), (0.01, 0), (0.4, 0), (0.6, 1), (1.0, 1), (9.7, 10), (10.0, 11)]
+)
 def test_patches_are_nearly_a_second(tagger: YamnetTagger, seconds: float, patches: int) -> None:
     assert tagger.tag(np.zeros(round(seconds * 16_000), np.float32)).shape == (patches, 521)
+
+
+@pytest.mark.parametrize(("start", "patch"), [(0, 0), (80_000, 5), (154_000, 10)])
+def test_every_part_of_a_window_is_heard(tagger: YamnetTagger, start: int, patch: int) -> None:
+    samples = np.zeros(160_000, np.float32)
+    samples[start : start + 6_000] = siren(1.0)[:6_000]
+    silence = tagger.tag(samples)[:, tagger.classes.index("Silence")]
+    assert silence.argmin() == patch
+    assert silence[patch] < 0.5
 
 
 def test_damaged_weights_are_named(yamnet_weights: Path, tmp_path: Path) -> None:
