@@ -19,6 +19,7 @@ FINISH = "/finish_audiostream/v4"
 OPERATIONS = [
     ("POST", "/audiostream/v4"),
     ("POST", FINISH),
+    ("POST", "/query_audiostream/v4"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
@@ -59,7 +60,7 @@ def _attack(schema: Any, method: str, path: str) -> Callable[[], None]:
                 case.body["accessKey"] = key
             response = case.call_and_validate(timeout=30)
             answer = response.json() if method == "POST" else {}
-            if answer.get("code") == 1100 and path != FINISH:
+            if answer.get("code") == 1100 and path == "/audiostream/v4":
                 finish = {"accessKey": ACCESS_KEY, "requestId": answer["requestId"]}
                 case.operation.schema[FINISH]["POST"].Case(
                     body=finish, media_type="application/json"

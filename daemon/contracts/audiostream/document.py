@@ -11,8 +11,9 @@ from daemon.contracts.audiostream.messages import (
     FailureCallback,
     FlatCallback,
     FlatNotice,
+    QueryAnswer,
 )
-from daemon.contracts.audiostream.schema import FinishRequest, StartRequest
+from daemon.contracts.audiostream.schema import FinishRequest, QueryRequest, StartRequest
 from daemon.contracts.interfaces import Description
 
 CALLBACKS = (Callback, FlatCallback, FlatNotice, EventCallback, FailureCallback)
@@ -44,14 +45,27 @@ def describe() -> Description:
     start = _operation("startStream", "Moderate a live stream", StartRequest.__name__, START_EXAMPLE)
     start["callbacks"] = {"window": {"{$request.body#/callback}": {"post": _callback()}}}
     finish = _operation("finishStream", "End a stream", FinishRequest.__name__, FINISH_EXAMPLE)
+    query = _operation(
+        "queryStream",
+        "A stream's callbacks once more",
+        QueryRequest.__name__,
+        FINISH_EXAMPLE,
+        QueryAnswer.__name__,
+    )
     return Description(
-        paths={"/audiostream/v4": {"post": start}, "/finish_audiostream/v4": {"post": finish}},
-        taken=(StartRequest, FinishRequest),
-        written=(Answer, *CALLBACKS),
+        paths={
+            "/audiostream/v4": {"post": start},
+            "/finish_audiostream/v4": {"post": finish},
+            "/query_audiostream/v4": {"post": query},
+        },
+        taken=(StartRequest, FinishRequest, QueryRequest),
+        written=(Answer, QueryAnswer, *CALLBACKS),
     )
 
 
-def _operation(name: str, summary: str, request: str, example: dict[str, Any]) -> dict[str, Any]:
+def _operation(
+    name: str, summary: str, request: str, example: dict[str, Any], answer: str = Answer.__name__
+) -> dict[str, Any]:
     return {
         "operationId": name,
         "summary": summary,
@@ -63,9 +77,7 @@ def _operation(name: str, summary: str, request: str, example: dict[str, Any]) -
         "responses": {
             "200": {
                 "description": "Whatever came of it: `code` says what.",
-                "content": {
-                    "application/json": {"schema": _reference(Answer.__name__), "example": ANSWER_EXAMPLE}
-                },
+                "content": {"application/json": {"schema": _reference(answer), "example": ANSWER_EXAMPLE}},
             }
         },
     }

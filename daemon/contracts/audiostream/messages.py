@@ -44,6 +44,18 @@ class Answer(Message):
     detail: DuplicateDetail | None = None
 
 
+class QueryAnswer(Answer):
+    """The answer to a query; `windows` only with code 1100."""
+
+    statCode: Annotated[
+        Flag | None, Field(description="1: everything of the stream has been written; 0: more may come.")
+    ] = None
+    windows: Annotated[list[dict[str, Any]] | None, Field(description="The callbacks as they were sent.")] = (
+        None
+    )
+    nextIndex: Annotated[int | None, Field(description="The next startIndex, when there is more.")] = None
+
+
 class MatchedWord(Message):
     """A word of a customer's list."""
 

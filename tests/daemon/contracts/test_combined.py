@@ -12,6 +12,7 @@ from models.results import ListMatch, SoundFinding, Span, TextFinding
 from pipeline.report import WindowReport
 from pipeline.verdict import judge
 from tests.daemon.contracts.requests import request
+from tests.support.accounts import account
 
 TEXT = "add me on wechat"
 WECHAT = Label(RiskType.AD, "contact", "wechat")
@@ -46,7 +47,7 @@ def detail_of(said: float, moaned: float, *matches: ListMatch) -> dict[str, Any]
     body = request(
         type="ADVERT_MOAN", businessType="SING_MINOR_GENDER_TIMBRE_LANGUAGE", acceptLang="en", data={}
     )
-    contract = AudioStreamContract(taxonomy)
+    contract = AudioStreamContract(taxonomy, [account()])
     detail: dict[str, Any] = contract.accept("c" * 32, "acme", body).window(report)["audioDetail"]
     return detail
 
