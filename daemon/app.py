@@ -166,25 +166,10 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     stages = _stages(settings, analysis, addresses, ingest, store)
     admission = Admission(analysis.batcher, settings.recogniser.max_load)
     metrics.watch_recogniser(analysis.batcher)
-    metrics.gauge(
-        "audiowarden_capacity_streams",
-        "Streams that this host carries by what their windows cost; more are refused.",
-        lambda: admission.capacity,
-    )
     registry = Registry(ledger.streams, outbox, {contract.name: contract}, stages, metrics, admission)
-    metrics.gauge(
-        "audiowarden_streams_accepted", "Streams that can be finished.", lambda: registry.live_count
-    )
     lag = LoopLag(admission)
-    metrics.gauge(
-        "audiowarden_event_loop_lag_seconds",
-        "How long the event loop's timers are overdue, mean of the last seconds; no streams above 0.25.",
-        lambda: lag.lag_s,
-    )
     upkeep = Upkeep(ledger.dead_letters, ledger.history, settings.callbacks)
-    metrics.gauge(
-        "audiowarden_dead_letters", "Callbacks that were given up and are kept.", lambda: upkeep.dead_letters
-    )
+    _show(metrics, admission, registry, lag, upkeep)
     query = StreamQuery(registry, history)
     voices, songs = analysis.listening.voices, analysis.listening.songs
     return _Parts(
@@ -201,6 +186,26 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
         lag,
         query,
         upkeep,
+    )
+
+
+def _show(metrics: Metrics, admission: Admission, registry: Registry, lag: LoopLag, upkeep: Upkeep) -> None:
+    """Let the metrics tell what the parts know now."""
+    metrics.gauge(
+        "audiowarden_capacity_streams",
+        "Streams that this host carries by what their windows cost; more are refused.",
+        lambda: admission.capacity,
+    )
+    metrics.gauge(
+        "audiowarden_streams_accepted", "Streams that can be finished.", lambda: registry.live_count
+    )
+    metrics.gauge(
+        "audiowarden_event_loop_lag_seconds",
+        "How long the event loop's timers are overdue, mean of the last seconds; no streams above 0.25.",
+        lambda: lag.lag_s,
+    )
+    metrics.gauge(
+        "audiowarden_dead_letters", "Callbacks that were given up and are kept.", lambda: upkeep.dead_letters
     )
 
 
