@@ -30,6 +30,7 @@ from daemon.lag import LoopLag
 from daemon.ledger.interfaces import LedgerError
 from daemon.ledger.sqlite import SqliteLedger
 from daemon.lists import CustomerLists
+from daemon.logs import tell
 from daemon.metrics import Metrics
 from daemon.openapi import OpenApiRoutes
 from daemon.outbox import Outbox
@@ -271,7 +272,7 @@ async def _expire(store: LocalClipStore) -> None:
         try:
             expired = await store.expire()
         except StorageError as error:
-            log.error("clips_not_expired", reason=str(error))  # noqa: TRY400 - an expected error, no traceback
+            tell("clips_not_expired", error)
         else:
             if expired:
                 log.info("clips_expired", count=expired)

@@ -93,7 +93,7 @@ class CheckedConnector(aiohttp.TCPConnector):
             ssl=tls_context(network),
         )
         self._policy = policy
-        self._factory = partial(AnswerReader, loop=asyncio.get_running_loop())  # type: ignore[assignment]  # is one
+        self._factory = partial(AnswerReader, loop=asyncio.get_running_loop())  # type: ignore[assignment]  # declared as the class it extends
 
     async def connect(
         self,

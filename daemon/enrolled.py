@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from daemon.logs import tell
 from models.errors import EnrolmentError
 
 log = structlog.get_logger()
@@ -53,7 +54,7 @@ class Enrolled(Generic[Index]):
             try:
                 self._index = await asyncio.to_thread(self._read, self._path.parent)
             except EnrolmentError as error:
-                log.error("enrolled_not_reloaded", kind=self.kind, reason=str(error))  # noqa: TRY400 - expected
+                tell("enrolled_not_reloaded", error, kind=self.kind)
             else:
                 log.info("enrolled_loaded", kind=self.kind)
 

@@ -11,6 +11,7 @@ import structlog
 
 from config.errors import AudiowardenError, ConfigError
 from config.settings import AccountSettings
+from daemon.logs import tell
 from models.text.wordlists import MAX_WORD_CHARACTERS, MAX_WORDS, ListMatcher, read_lists
 
 log = structlog.get_logger()
@@ -49,7 +50,7 @@ class CustomerLists:
                     if await asyncio.to_thread(_stamp, folder) != self._stamps.get(account):
                         await self._read(account, folder)
                 except AudiowardenError as error:
-                    log.error("lists_not_reloaded", account=account, reason=str(error))  # noqa: TRY400 - expected
+                    tell("lists_not_reloaded", error, account=account)
 
     async def _read(self, account: str, folder: Path) -> None:
         self._stamps[account] = await asyncio.to_thread(_stamp, folder)

@@ -10,7 +10,15 @@ import structlog
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import RequestPayloadError
 
+from config.errors import AudiowardenError
 from config.settings import LogSettings
+
+log = structlog.get_logger()
+
+
+def tell(event: str, error: AudiowardenError, **fields: object) -> None:
+    """Log an expected error: an event with its reason. It has no traceback, which would tell nothing more."""
+    log.error(event, reason=str(error), **fields)
 
 
 def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> None:

@@ -17,6 +17,7 @@ import structlog
 from config.errors import AudiowardenError
 from config.settings import CallbackSettings
 from daemon.ledger.interfaces import DeadLetters, History, Lease, LedgerError, Record, Saving, WorkQueue
+from daemon.logs import tell
 from daemon.signing import UNSIGNED, Signer
 from pipeline.retry import Backoff
 
@@ -72,10 +73,11 @@ class Head:
     def of(cls, stored: bytes) -> Head:
         """Read what is stored of a callback. Raises ValueError."""
         head = json.loads(stored.partition(b"\n")[0])
-        if not isinstance(head, dict) or not isinstance(url := head.get("url"), str):
-            raise ValueError("the stored callback has no address")  # noqa: TRY004 - as for bytes that are no JSON
-        # An older version stored neither of these.
-        return cls(url, str(head.get("account", "")), int(head.get("number", 0)))
+        match head:
+            case {"url": str(url)}:
+                # An older version stored neither of these.
+                return cls(url, str(head.get("account", "")), int(head.get("number", 0)))
+        raise ValueError("the stored callback has no address")
 
 
 class DeliveryObserver(Protocol):
@@ -147,11 +149,6 @@ class Outbox:
         if self._history is not None:
             await self._history.end(account, stream_id)
 
-    @property
-    def in_flight(self) -> int:
-        """Callbacks being sent now."""
-        return len(self._sending)
-
     async def start(self) -> None:
         """Begin to deliver, what the last daemon left first."""
         self._dispatcher = asyncio.create_task(self._dispatch(), name="outbox")
@@ -177,7 +174,7 @@ class Outbox:
             try:
                 leases = await self._take()
             except LedgerError as error:
-                log.error("ledger_unavailable", reason=str(error))  # noqa: TRY400 - expected
+                tell("ledger_unavailable", error)
                 await asyncio.sleep(LEDGER_RETRY_S)
                 continue
             for lease in leases or ():
@@ -249,7 +246,7 @@ class Outbox:
             try:
                 return await self._settle(lease, reason)
             except LedgerError as error:
-                log.error("ledger_unavailable", reason=str(error))  # noqa: TRY400 - expected
+                tell("ledger_unavailable", error)
                 await asyncio.sleep(LEDGER_RETRY_S)
 
     async def _settle(self, lease: Lease, reason: str) -> None:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import structlog
-
 from daemon.ledger.interfaces import LedgerError
-
-log = structlog.get_logger()
+from daemon.logs import tell
 
 LEDGER_RETRY_S = 1.0
 
@@ -20,5 +17,5 @@ async def patiently(operation: Callable[[], Awaitable[None]]) -> None:
         try:
             return await operation()
         except LedgerError as error:
-            log.error("ledger_unavailable", reason=str(error))  # noqa: TRY400 - an expected error, no traceback
+            tell("ledger_unavailable", error)
             await asyncio.sleep(LEDGER_RETRY_S)

@@ -14,6 +14,7 @@ from daemon.admission import UNHEARD, Admission, demand_of
 from daemon.contracts.interfaces import StreamCall, StreamContract
 from daemon.ledger.interfaces import Lease, LedgerError, Renewal, WorkQueue
 from daemon.live import Live
+from daemon.logs import tell
 from daemon.metrics import Metrics
 from daemon.outbox import Outbox
 from daemon.patience import LEDGER_RETRY_S, patiently
@@ -136,7 +137,7 @@ class Registry:
             try:
                 leases = await self._take()
             except LedgerError as error:
-                log.error("ledger_unavailable", reason=str(error))  # noqa: TRY400 - an expected error has no traceback
+                tell("ledger_unavailable", error)
                 await asyncio.sleep(LEDGER_RETRY_S)
                 continue
             for lease in leases:

@@ -9,6 +9,7 @@ import structlog
 
 from config.settings import CallbackSettings
 from daemon.ledger.interfaces import DeadLetters, History, LedgerError
+from daemon.logs import tell
 
 log = structlog.get_logger()
 
@@ -36,7 +37,7 @@ class Upkeep:
             try:
                 await self.once()
             except LedgerError as error:
-                log.error("ledger_unavailable", reason=str(error))  # noqa: TRY400 - expected
+                tell("ledger_unavailable", error)
             await asyncio.sleep(EVERY_S)
 
     async def once(self) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from config.taxonomy import RiskType
 from models.interfaces import (
+    SAMPLE_RATE_HZ,
     AudioSpanDetector,
     Samples,
     Scores,
@@ -21,7 +22,6 @@ from models.results import AudioSpans, SoundFinding
 from models.voice.formants import Formants, measure_formants
 from models.voice.pitch import Pitch, track_pitch
 
-SAMPLE_RATE_HZ = 16_000
 SPEECH_RMS = 0.05
 """-26 dB of full scale. Without this, a speaker 30 dB quieter is 0.48 like himself (cosine), not 0.9."""
 MASK_RMS = 0.001

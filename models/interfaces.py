@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from models.results import AudioSpans, TextFinding, Transcript
 
+SAMPLE_RATE_HZ = 16_000
+"""What every model here listens to."""
 Samples = NDArray[np.float32]
 """Mono audio, shape (n,), float32 in -1..1, 16 kHz."""
 Scores = NDArray[np.float32]

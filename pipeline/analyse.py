@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -19,7 +19,7 @@ from pipeline.listen import Listener
 from pipeline.report import Finding, RiskLevel, StreamSpec
 from pipeline.speech import Activity, SpeechGate, is_plain_speech
 from pipeline.verdict import judge
-from pipeline.words import Said, WordSearch
+from pipeline.words import WordSearch
 
 Result = TypeVar("Result")
 
@@ -49,10 +49,10 @@ class Analysis:
     level: RiskLevel
     findings: tuple[Finding, ...]
     list_matches: tuple[ListMatch, ...]
-    attributes: tuple[SoundFinding, ...] = ()
+    attributes: tuple[SoundFinding, ...]
     """What was heard of the business types; see WindowReport."""
-    silent: bool = False
-    recognised: bool = False
+    silent: bool
+    recognised: bool
     """Whether recognition was spent on it."""
 
 
@@ -102,7 +102,9 @@ class Analyser:
         talking = before is not None and is_plain_speech(before)
         activity = await self._run(partial(self._gate.judge, samples, window.speech_share, talking=talking))
         recognised = activity.worth and needs_words(spec.risks)
-        listening = asyncio.ensure_future(self._listen(spec, samples, previous, activity))
+        listening = asyncio.create_task(
+            self._listen(spec, samples, previous, activity), name=f"listen {spec.stream_id}"
+        )
         try:
             transcript = EMPTY_TRANSCRIPT
             if recognised:
@@ -112,16 +114,25 @@ class Analyser:
             if activity.assumed and not is_plain_speech(transcript):
                 activity = await self._run(partial(self._gate.judge, samples, window.speech_share))
                 transcript = transcript if activity.worth else EMPTY_TRANSCRIPT
-        except BaseException:
-            # A thread cannot be called off: what it hears has no window any more, and neither does its fault.
-            listening.add_done_callback(_forget)
-            raise
-        sounds = await listening
+            sounds = await listening
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
         said = await self._run(partial(self._words.search, spec.account, transcript, before, shown=shown))
         if RiskType.LANGUAGE in spec.risks:
             sounds = [*sounds, *spoken_language(transcript, activity.spans)]
-        analysis = self._judged(spec, transcript, said, sounds)
-        return replace(analysis, silent=activity.silent, recognised=recognised)
+        asked = [finding for finding in said.findings if finding.label.risk in spec.risks]
+        level, findings = judge(asked, sounds, said.list_matches, self._taxonomy, spec.policy, spec.role)
+        return Analysis(
+            transcript=transcript,
+            text=said.text,
+            level=level,
+            findings=findings,
+            list_matches=said.list_matches,
+            attributes=tuple(each for each in sounds if each.label.risk in BUSINESS_TYPES),
+            silent=activity.silent,
+            recognised=recognised,
+        )
 
     def previous(self, spec: StreamSpec, window: Window, analysis: Analysis | None) -> Previous | None:
         """Return what the next window of the stream is to know of this one; None: nothing was made of it."""
@@ -137,24 +148,6 @@ class Analyser:
             return []
         before = to_samples(previous.pcm) if previous is not None and previous.pcm is not None else None
         return await self._run(partial(self._listener.hear, spec.risks, samples, before, activity.spans))
-
-    def _judged(
-        self,
-        spec: StreamSpec,
-        transcript: Transcript,
-        said: Said,
-        sounds: list[SoundFinding],
-    ) -> Analysis:
-        asked = [finding for finding in said.findings if finding.label.risk in spec.risks]
-        level, findings = judge(asked, sounds, said.list_matches, self._taxonomy, spec.policy, spec.role)
-        return Analysis(
-            transcript=transcript,
-            text=said.text,
-            level=level,
-            findings=findings,
-            list_matches=said.list_matches,
-            attributes=tuple(each for each in sounds if each.label.risk in BUSINESS_TYPES),
-        )
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
@@ -173,8 +166,3 @@ def _shown(spec: StreamSpec, window: Window, previous: Previous | None) -> Trans
     if not spec.previous_text or previous is None or previous.index < window.index - spec.moderate_every:
         return None
     return previous.transcript
-
-
-def _forget(listening: asyncio.Future[list[SoundFinding]]) -> None:
-    if not listening.cancelled():
-        listening.exception()

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE_HZ = 16_000
+from models import interfaces
+
+SAMPLE_RATE_HZ = interfaces.SAMPLE_RATE_HZ
 WINDOW_S = 10
 WINDOW_SAMPLES = SAMPLE_RATE_HZ * WINDOW_S
 

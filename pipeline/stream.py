@@ -177,7 +177,7 @@ class Stream:
     ) -> tuple[Window | LostWindow | None, bool]:
         """Wait for the next window, and tell of it when that takes too long; return whether it did."""
         # A task, because a generator that is cancelled within a timeout is over.
-        following = asyncio.ensure_future(anext(windows, None))
+        following = asyncio.create_task(_following(windows), name=f"next window {self.spec.stream_id}")
         try:
             await asyncio.wait((following,), timeout=self._stages.stalled_s)
             stalled = not following.done()
@@ -279,6 +279,10 @@ class Stream:
             clip_url=clip_url,
             previous_clip_url=previous_clip_url,
         )
+
+
+async def _following(windows: AsyncIterator[Window | LostWindow]) -> Window | LostWindow | None:
+    return await anext(windows, None)
 
 
 def _place_of(error: Exception) -> str:

@@ -18,10 +18,10 @@ from config.taxonomy import RiskType
 from daemon.cli.common import ConfigOption, one_sentence
 from daemon.cli.recording import read_recording
 from daemon.logs import configure_logging
+from models.enrolled_file import locked
 from models.errors import EnrolmentError
 from models.songs.enrolment import frames_of, known_as, landmarks_of
 from models.songs.index import NewRecording, SongIndex
-from models.voice.index import locked
 
 app = typer.Typer(name="songs", help="Recordings that are recognised.", no_args_is_help=True)
 

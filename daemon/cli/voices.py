@@ -17,11 +17,12 @@ from daemon.cli.common import ConfigOption, one_sentence
 from daemon.cli.recording import read_recording
 from daemon.listening import load_senses
 from daemon.logs import configure_logging
+from models.enrolled_file import locked
 from models.errors import EnrolmentError
 from models.sound.spans import OmniSpanDetector
 from models.voice.enrolled import REVIEW_COSINE
 from models.voice.enrolment import Enrolment, Recording, one_speaker
-from models.voice.index import VoiceIndex, locked
+from models.voice.index import VoiceIndex
 from models.voice.voiceprint import unit
 
 app = typer.Typer(name="voices", help="People whose voices are recognised.", no_args_is_help=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import structlog
 from aiohttp import web
 
+from daemon.logs import tell
 from daemon.storage.interfaces import StorageError
 from daemon.storage.local import Denial, LocalClipStore
-
-log = structlog.get_logger()
 
 ANSWERS = {
     Denial.FORGED: (403, "the address of this clip is not one that was given out"),
@@ -44,7 +42,7 @@ class ClipRoutes:
                 request.match_info["name"], query.get("expires", ""), query.get("signature", "")
             )
         except StorageError as error:
-            log.error("clip_unreadable", reason=str(error))  # noqa: TRY400 - an expected error, no traceback
+            tell("clip_unreadable", error)
             return _refusal(503, FAILED, "the clip cannot be read just now")
         if isinstance(found, Denial):
             status, message = ANSWERS[found]

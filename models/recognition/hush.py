@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.interfaces import Samples
+from models.interfaces import SAMPLE_RATE_HZ, Samples
 
-SAMPLE_RATE_HZ = 16_000
 SEED = 1
 PITCH_HZ = (90.0, 200.0)
 FORMANTS_HZ = ((300.0, 800.0), (900.0, 2200.0), (2300.0, 3000.0))

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.interfaces import Samples
+from models.interfaces import SAMPLE_RATE_HZ, Samples
 from models.results import Invention
-
-SAMPLE_RATE_HZ = 16_000
 
 LOOP_RATIO = 1.8
 """From this compression ratio on a fast reading is read again: of 60 windows of LibriSpeech test-other only

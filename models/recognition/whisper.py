@@ -18,7 +18,7 @@ from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 
 from models.errors import RecognitionError, WeightsError
-from models.interfaces import Attempt, Samples, Utterance
+from models.interfaces import SAMPLE_RATE_HZ, Attempt, Samples, Utterance
 from models.recognition.hush import babble, halve
 from models.recognition.inventions import Reading, chanted, is_doubtful, judge, sound_seconds
 from models.recognition.languages import HAN_LANGUAGES, Choice, choose, overruled, token_limit
@@ -27,7 +27,6 @@ from models.results import Transcript
 
 Encoded = NDArray[np.float32]
 """What the encoder makes of windows, shape (windows, positions, width)."""
-SAMPLE_RATE_HZ = 16_000
 WINDOW_S = 10.0
 HOP_SAMPLES = 160
 WINDOW_FRAMES = 1_050

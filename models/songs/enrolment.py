@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from models.errors import EnrolmentError
-from models.hearing import SAMPLE_RATE_HZ
-from models.interfaces import Samples
+from models.interfaces import SAMPLE_RATE_HZ, Samples
 from models.songs.detector import plays
 from models.songs.fingerprint import HOP_SAMPLES, Landmarks, enrolled_landmarks
 from models.songs.index import SongIndex

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.hearing import SAMPLE_RATE_HZ
-from models.interfaces import Samples
+from models.interfaces import SAMPLE_RATE_HZ, Samples
+from models.sound.mel import spectrum
 
 FRAME_SAMPLES = 2048
 HOP_SAMPLES = 512
@@ -37,6 +37,14 @@ MAX_APART_OCTAVES = 1.0
 STEPS_PER_OCTAVE = 48
 BLOCK_FRAMES = 2000
 """Spectra are made so many at a time, which bounds the memory that a long recording takes."""
+
+FIRST_BIN = int(LOWEST_HZ / BIN_HZ)
+LAST_BIN = int(HIGHEST_HZ / BIN_HZ) + 1
+SILENCE_DB = -50.0
+"""Of the spectrum of full scale noise: less is the rounding of 16-bit samples."""
+MAX_NEXT = 80
+"""How many of the following peaks are looked at for partners."""
+WINDOW = np.hanning(FRAME_SAMPLES).astype(np.float32)
 
 Frames = NDArray[np.int64]
 
@@ -84,23 +92,14 @@ def find_peaks(samples: Samples, *, per_s: int, min_prominence_db: float = 0.0) 
     return Peaks(frames[kept], np.log2(np.maximum(hz[kept], LOWEST_HZ) / LOWEST_HZ))
 
 
-FIRST_BIN = int(LOWEST_HZ / BIN_HZ)
-LAST_BIN = int(HIGHEST_HZ / BIN_HZ) + 1
-SILENCE_DB = -50.0
-"""Of the spectrum of full scale noise: less is the rounding of 16-bit samples."""
-
-
 def _levels_db(samples: Samples) -> NDArray[np.float32]:
     """Return the levels, shape (frames, bins from FIRST_BIN to before LAST_BIN), in dB."""
     count = max(0, 1 + (len(samples) - FRAME_SAMPLES) // HOP_SAMPLES)
     levels = np.empty((count, LAST_BIN - FIRST_BIN), np.float32)
-    if not count:
-        return levels
-    frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME_SAMPLES)[::HOP_SAMPLES]
-    window = np.hanning(FRAME_SAMPLES).astype(np.float32)
     for start in range(0, count, BLOCK_FRAMES):
-        spectra = np.fft.rfft(frames[start : start + BLOCK_FRAMES] * window)[:, FIRST_BIN:LAST_BIN]
-        levels[start : start + BLOCK_FRAMES] = 20 * np.log10(np.abs(spectra) + 1e-6)
+        begin, end = start * HOP_SAMPLES, (start + BLOCK_FRAMES - 1) * HOP_SAMPLES + FRAME_SAMPLES
+        block = spectrum(samples[begin:end], WINDOW, HOP_SAMPLES, FRAME_SAMPLES, power=1)
+        levels[start : start + BLOCK_FRAMES] = 20 * np.log10(block[:, FIRST_BIN:LAST_BIN] + 1e-6)
     return levels
 
 
@@ -175,7 +174,3 @@ def pair(peaks: Peaks, partners: int) -> Pairs:
     kept = np.arange(len(first)) - np.searchsorted(first, first, side="left") < partners
     first = first[kept]
     return Pairs(peaks.frames[first], apart[kept], peaks.octaves[first], higher[kept])
-
-
-MAX_NEXT = 80
-"""How many of the following peaks are looked at for partners."""

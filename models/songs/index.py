@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import unicodedata
 import zlib
 from collections.abc import Sequence
@@ -16,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.taxonomy import RiskType
+from models.enrolled_file import UnusableError, read_file, replace_file, valid_name
 from models.errors import EnrolmentError
 from models.songs.fingerprint import FRAME_RATE_HZ, Landmarks
-from models.voice.index import valid_name
 
 FILE_NAME = "songs.index"
 MAGIC = b"audiowarden songs 1\n"
@@ -30,10 +29,6 @@ MAX_HEADER_BYTES = 1 << 26
 RISKS = (RiskType.ANTHEN, RiskType.BANEDAUDIO, RiskType.COPYRIGHTSONGS)
 
 Numbers = NDArray[np.uint32]
-
-
-class _UnusableError(Exception):
-    """What is wrong with a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,22 +139,10 @@ class SongIndex:
         It is not mapped: whoever cut a mapped file short would end the daemon. Raises EnrolmentError that
         names the file and what is wrong with it.
         """
-        path = folder / FILE_NAME
-        try:
-            with path.open("rb") as file:
-                return _parse(file)
-        except FileNotFoundError:
-            return cls()
-        except OSError as error:
-            raise EnrolmentError(f"{path} cannot be read: {error.strerror}") from None
-        except _UnusableError as error:
-            raise EnrolmentError(
-                f"{path} cannot be used, {error}: restore it from a copy, or delete it and enrol anew"
-            ) from None
+        return read_file(folder / FILE_NAME, _parse, cls())
 
     def write(self, folder: Path) -> None:
-        """Put the file in `folder`: whoever reads sees the old one or the new one. Raises EnrolmentError."""
-        path = folder / FILE_NAME
+        """Put the file in `folder`. Raises EnrolmentError."""
         hashes, places = self.hashes.astype("<u4"), self.places.astype("<u4")
         header = json.dumps(
             {
@@ -169,22 +152,8 @@ class SongIndex:
             },
             ensure_ascii=False,
         ).encode()
-        try:
-            with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".part", delete=False) as file:
-                part = Path(file.name)
-                try:
-                    file.write(MAGIC + len(header).to_bytes(8, "little") + header)
-                    file.write(hashes.data)
-                    file.write(places.data)
-                    file.flush()
-                    # Else a power cut can leave the final name with nothing in it.
-                    os.fsync(file.fileno())
-                    part.replace(path)
-                except BaseException:
-                    part.unlink(missing_ok=True)
-                    raise
-        except OSError as error:
-            raise EnrolmentError(f"{path} cannot be written: {error.strerror}") from None
+        head = MAGIC + len(header).to_bytes(8, "little") + header
+        replace_file(folder / FILE_NAME, [head, hashes.data, places.data])
 
 
 def _checksum(hashes: Numbers, places: Numbers) -> int:
@@ -192,23 +161,23 @@ def _checksum(hashes: Numbers, places: Numbers) -> int:
 
 
 def _parse(file: BinaryIO) -> SongIndex:
-    """Raises OSError and _UnusableError."""
+    """Raises OSError and UnusableError."""
     if file.read(len(MAGIC)) != MAGIC:
-        raise _UnusableError("it is no index of ours, or another version's")
+        raise UnusableError("it is no index of ours, or another version's")
     size = int.from_bytes(file.read(8), "little")
     if size > MAX_HEADER_BYTES:
-        raise _UnusableError("it is not whole")
+        raise UnusableError("it is not whole")
     try:
         header: Any = json.loads(file.read(size))
         count, checksum = int(header["landmarks"]), int(header["checksum"])
         recordings = [_parse_recording(each) for each in header["recordings"]]
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError, EnrolmentError):
-        raise _UnusableError("it is not whole") from None
+        raise UnusableError("it is not whole") from None
     if count < 0 or os.fstat(file.fileno()).st_size != file.tell() + 8 * count:
-        raise _UnusableError("it is not whole")
+        raise UnusableError("it is not whole")
     hashes, places = np.fromfile(file, "<u4", count), np.fromfile(file, "<u4", count)
     if len(places) != count or _checksum(hashes, places) != checksum:
-        raise _UnusableError("it is not whole")
+        raise UnusableError("it is not whole")
     return SongIndex(recordings, hashes, places)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from config.taxonomy import Label, RiskType
-from models.hearing import SAMPLE_RATE_HZ, Hearing
-from models.interfaces import Scores
+from models.hearing import Hearing
+from models.interfaces import SAMPLE_RATE_HZ, Scores
 from models.results import SoundFinding
 from models.sound.classes import PATCH_S, SoundClasses, mean_of_best, strongest
 

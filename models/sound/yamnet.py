@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import WeightsError
-from models.interfaces import Samples, Scores
+from models.interfaces import SAMPLE_RATE_HZ, Samples, Scores
 from models.onnx import OnnxModel
 from models.sound.mel import mel_filters, spectrum
 
-SAMPLE_RATE_HZ = 16_000
 WINDOW, HOP, FFT, BANDS = 400, 160, 512, 64
 LOW_HZ, HIGH_HZ = 125.0, 7500.0
 LOG_OFFSET = 0.001

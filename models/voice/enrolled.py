@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from config.taxonomy import Label, RiskType
-from models.hearing import SAMPLE_RATE_HZ, Hearing
+from models.hearing import Hearing
+from models.interfaces import SAMPLE_RATE_HZ
 from models.results import SoundFinding
 from models.voice.index import VoiceIndex
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.errors import EnrolmentError
-from models.hearing import SAMPLE_RATE_HZ, Hearing, Senses, conditioned
-from models.interfaces import Samples, Voiceprint
+from models.hearing import Hearing, Senses, conditioned
+from models.interfaces import SAMPLE_RATE_HZ, Samples, Voiceprint
 from models.voice.enrolled import MIN_SPEECH_S
 from models.voice.voiceprint import unit
 

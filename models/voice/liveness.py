@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from config.taxonomy import Label, RiskType
-from models.hearing import SAMPLE_RATE_HZ, Hearing
-from models.interfaces import Samples
+from models.hearing import Hearing
+from models.interfaces import SAMPLE_RATE_HZ, Samples
 from models.results import SoundFinding
 from models.voice.age import STRONGEST_PATCHES
 

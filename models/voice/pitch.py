@@ -8,9 +8,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from models.interfaces import Samples
+from models.interfaces import SAMPLE_RATE_HZ, Samples
 
-SAMPLE_RATE_HZ = 16_000
 LOWEST_HZ, HIGHEST_HZ = 65.0, 500.0
 """A bass's low notes and a small child's high ones (Hillenbrand et al. 1995: means of 131, 220 and 237 Hz for
 men, women and children of ten to twelve)."""

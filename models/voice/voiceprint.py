@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.interfaces import Samples, Voiceprint
+from models.interfaces import SAMPLE_RATE_HZ, Samples, Voiceprint
 from models.onnx import OnnxModel
 from models.sound.mel import mel_filters, spectrum
 
-SAMPLE_RATE_HZ = 16_000
 WINDOW, HOP, FFT, BANDS = 400, 160, 512, 40
 FLOOR = 1e-10
 PIECE_FRAMES = 80

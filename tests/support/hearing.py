@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from models.hearing import SAMPLE_RATE_HZ, Hearing, Senses
-from models.interfaces import AudioSpanDetector, Samples, Scores, SoundTagger, Voiceprint
+from models.hearing import Hearing, Senses
+from models.interfaces import SAMPLE_RATE_HZ, AudioSpanDetector, Samples, Scores, SoundTagger, Voiceprint
 from models.results import AudioSpans
 from models.sound.classes import PATCH_S
 

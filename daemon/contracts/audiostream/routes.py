@@ -22,6 +22,7 @@ from daemon.contracts.audiostream.replies import Code, RefusedError
 from daemon.contracts.audiostream.schema import FinishRequest, QueryRequest
 from daemon.contracts.body import READ_TIMEOUT_S, BodyError, BodyFault, read_json_object
 from daemon.ledger.interfaces import LedgerError, LimitReachedError
+from daemon.logs import tell
 from daemon.metrics import Metrics
 from daemon.registry import CapacityError, DuplicateStreamError, Registry
 from pipeline.network.addresses import AddressPolicy
@@ -93,7 +94,7 @@ class AudioStreamRoutes:
             refusal = replies.bad_body(BodyError("the body did not arrive in time", BodyFault.LATE))
             reply = replies.answer(request_id, refusal.code, language, refusal.message)
         except LedgerError as error:
-            log.error("ledger_unavailable", request_id=request_id, reason=str(error))  # noqa: TRY400 - expected
+            tell("ledger_unavailable", error, request_id=request_id)
             reply = replies.answer(request_id, Code.FAILED, language)
         except Exception:
             log.exception("request_failed", endpoint=endpoint)
@@ -148,7 +149,8 @@ class AudioStreamRoutes:
 
     def _check_addresses(self, call: AudioStreamCall, language: str) -> None:
         try:
-            field = "data.url"
+            # A room's address is the operator's template, not a field of the request.
+            field = "data.url" if call.request.data.streamType == "NORMAL" else "data.streamType"
             self._addresses.check_url(call.spec.url, "stream")
             field = "callback"
             self._addresses.check_url(call.callback_url, "callback")

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from daemon.outbox import Delivery
-from tests.daemon.cli.test_commands import run
+from tests.support.commands import run
 from tests.support.outbox_house import House, house
 from tests.support.recorder import Attempt, Recorder, accept
 

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.commands import run
 from tests.support.daemon_process import configuration
 from tests.support.media_server import HttpServer
 from tests.support.speech import fit, join, speech_pcm, write_wav
 
 INSULT = "Oh shut up, you stupid idiot. You are a worthless piece of trash."
-
-
-def run(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "daemon", *arguments],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "COLUMNS": "200", **environ},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
 
 
 @pytest.fixture(name="insult", scope="module")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.daemon.cli.test_commands import INSULT, run
+from tests.daemon.cli.test_commands import INSULT
+from tests.support.commands import run
 from tests.support.speech import fit, join, noise, speech_pcm, write_wav
 
 TALK = "Tomorrow the weather will be cold and windy in the mountains."

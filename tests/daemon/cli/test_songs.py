@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-import wave
 from pathlib import Path
 
 import pytest
 
 from models.songs.index import FILE_NAME, SongIndex
+from tests.support import commands
 from tests.support.music import music, to_pcm
-from tests.support.speech import noise, silence, write_wav
+from tests.support.speech import write_wav
 
 ROOT = Path(__file__).parents[3]
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "daemon", "songs", *arguments, "--dir", str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    return commands.run("songs", *arguments, "--dir", str(folder))
 
 
 @pytest.fixture(name="media", scope="module")
@@ -35,17 +25,7 @@ def _media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_wav(folder / "first.wav", to_pcm(music(1)))
     write_wav(folder / "second.wav", to_pcm(music(2)))
     write_wav(folder / "short.wav", to_pcm(music(1)[:60_000]))
-    write_wav(folder / "silence.wav", silence(20))
-    write_wav(folder / "noise.wav", noise(20))
-    (folder / "text.wav").write_text("This is a letter and no sound.\n" * 100, encoding="utf-8")
-    with wave.open(str(folder / "two hours.wav"), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8_000)
-        file.setnframes(2 * 3600 * 8_000)
-        file.writeframes(b"")
-    with (folder / "two hours.wav").open("r+b") as file:
-        file.truncate(44 + 2 * 2 * 3600 * 8_000)
+    commands.write_unusable(folder)
     return folder
 
 

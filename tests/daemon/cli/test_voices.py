@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-import wave
 from pathlib import Path
 
 import pytest
 
 from models.voice.index import FILE_NAME, VoiceIndex
-from tests.support.speech import join, noise, raised, silence, speech_pcm, write_wav
+from tests.support import commands
+from tests.support.speech import join, raised, speech_pcm, write_wav
 
 ROOT = Path(__file__).parents[3]
 FIRST = "The bakery on the corner opens at six, and the first bread is gone before seven."
@@ -19,15 +17,7 @@ SECOND = "In spring the river comes up to the garden fence, but the house has al
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "daemon", "voices", *arguments, "--dir", str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    return commands.run("voices", *arguments, "--dir", str(folder))
 
 
 @pytest.fixture(name="media", scope="module")
@@ -37,17 +27,7 @@ def _media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_wav(folder / "second.wav", speech_pcm(SECOND))
     write_wav(folder / "other.wav", raised(join(FIRST, SECOND)))
     write_wav(folder / "short.wav", speech_pcm(FIRST)[:40_000])
-    write_wav(folder / "silence.wav", silence(20))
-    write_wav(folder / "noise.wav", noise(20))
-    (folder / "text.wav").write_text("This is a letter and no sound.\n" * 100, encoding="utf-8")
-    with wave.open(str(folder / "two hours.wav"), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8_000)
-        file.setnframes(2 * 3600 * 8_000)
-        file.writeframes(b"")
-    with (folder / "two hours.wav").open("r+b") as file:
-        file.truncate(44 + 2 * 2 * 3600 * 8_000)
+    commands.write_unusable(folder)
     return folder
 
 
@@ -137,12 +117,5 @@ def test_the_folder_is_the_configurations(tmp_path: Path) -> None:
     config.write_text("enrolled_dir = 'people'\n", encoding="utf-8")
     (tmp_path / "people").mkdir()
     (tmp_path / "people" / FILE_NAME).write_bytes(b"{")
-    done = subprocess.run(
-        [sys.executable, "-m", "daemon", "voices", "list", "--config", str(config)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    done = commands.run("voices", "list", "--config", str(config))
     assert str(tmp_path / "people" / FILE_NAME) in done.stderr

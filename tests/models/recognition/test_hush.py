@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.recognition.hush import SAMPLE_RATE_HZ, babble, halve
+from models.interfaces import SAMPLE_RATE_HZ
+from models.recognition.hush import babble, halve
 
 
 def test_babble_is_the_same_each_time_and_as_long_as_asked() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.enrolled_file import locked
 from models.errors import EnrolmentError
 from models.interfaces import Voiceprint
-from models.voice.index import FILE_NAME, VoiceIndex, locked
+from models.voice.index import FILE_NAME, VoiceIndex
 from models.voice.voiceprint import unit
 
 
