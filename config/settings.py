@@ -77,6 +77,28 @@ class PullTemplates(Section):
         return template
 
 
+class TvuSettings(Section):
+    """Who may export recordings: the SessionIds of an account's requests."""
+
+    session_ids: tuple[SecretStr, ...] = ()
+
+
+class CredentialSettings(Section):
+    """An access key with its secret, for signed requests."""
+
+    access_key_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,128}$")]
+    secret_key: SecretStr
+
+
+class VodSettings(Section):
+    """An account's project of recorded media: who may use it, and where its events go."""
+
+    project_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
+    tokens: tuple[SecretStr, ...] = ()
+    credentials: tuple[CredentialSettings, ...] = ()
+    notification_url: str = ""
+
+
 class AccountSettings(Section):
     """A platform that may use the daemon."""
 
@@ -92,6 +114,9 @@ class AccountSettings(Section):
     callback_shape: Literal["nested", "flat"] = "nested"
     stream_events: bool = False
     pull_templates: PullTemplates = PullTemplates()
+    tvu: TvuSettings = TvuSettings()
+    vod: VodSettings = VodSettings()
+    buckets: tuple[str, ...] | None = None
 
     @model_validator(mode="after")
     def _one_key(self) -> AccountSettings:
@@ -169,9 +194,43 @@ class CallbackSettings(Section):
     history_hours: Annotated[float, Field(ge=0, le=87_600)] = 72.0
 
 
+class S3Settings(Section):
+    """The object store that speaks S3; credentials come from the standard chain."""
+
+    endpoint_url: str = ""
+    region: str = ""
+    addressing: Literal["auto", "path", "virtual"] = "auto"
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("must be an http or https address such as https://minio.example.org")
+        return value
+
+
+class StorageSettings(Section):
+    """Where recordings are read from and exports are stored."""
+
+    local_root: Path | None = None
+    s3: S3Settings = S3Settings()
+
+
+class JobSettings(Section):
+    """Exports and extractions."""
+
+    at_once: Annotated[int, Field(ge=1, le=64)] = 2
+    waiting: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    abandon_s: Annotated[float, Field(gt=0)] = 3600.0
+    keep_days: Annotated[float, Field(gt=0, le=3650)] = 30.0
+
+
 class ClipSettings(Section):
     """The audio clips that callbacks point to."""
 
+    store: Literal["local", "s3"] = "local"
+    bucket: str = ""
     public_base_url: str = ""
     retention_hours: Annotated[float, Field(gt=0)] = 72.0
     bit_rate_kbps: Annotated[int, Field(ge=16, le=160)] = 32
@@ -214,6 +273,8 @@ class Settings(Section):
     speech: SpeechSettings = SpeechSettings()
     callbacks: CallbackSettings = CallbackSettings()
     clips: ClipSettings = ClipSettings()
+    storage: StorageSettings = StorageSettings()
+    jobs: JobSettings = JobSettings()
     logs: LogSettings = LogSettings()
     policies: dict[str, dict[str, ThresholdSettings]] = {}
 
@@ -239,6 +300,12 @@ class Settings(Section):
         names = [account.name for account in accounts]
         if len(set(names)) < len(names):
             raise ValueError("two accounts have the same name")
+        projects = [account.vod.project_id for account in accounts if account.vod.project_id]
+        if len(set(projects)) < len(projects):
+            raise ValueError("two accounts have the same vod.project_id")
+        sessions = [each.get_secret_value() for account in accounts for each in account.tvu.session_ids]
+        if len(set(sessions)) < len(sessions):
+            raise ValueError("two accounts have the same tvu.session_ids")
         if len({account.key_digest for account in accounts}) < len(accounts):
             raise ValueError("two accounts have the same access key")
         return accounts
