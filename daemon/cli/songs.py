@@ -23,7 +23,9 @@ from models.errors import EnrolmentError
 from models.songs.enrolment import frames_of, known_as, landmarks_of
 from models.songs.index import NewRecording, SongIndex
 
-app = typer.Typer(name="songs", help="Recordings that are recognised.", no_args_is_help=True)
+app = typer.Typer(
+    name="songs", help="Recordings that are recognised.", no_args_is_help=True, add_completion=False
+)
 
 MAX_MINUTES = 20
 
