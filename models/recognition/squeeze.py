@@ -1,0 +1,59 @@
+"""Takes the silence out of a window, so that only what may hold words is encoded."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.interfaces import Samples
+
+SAMPLE_RATE_HZ = 16_000
+FRAME_SAMPLES = 320
+FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
+KEPT_S = 0.3
+"""Silence that stays on either side of sound: quiet consonants lie there, and a pause parts sentences."""
+FLOOR_DB = -60.0
+NOISE_PERCENTILE = 10.0
+ABOVE_NOISE_DB = 6.0
+NEVER_ABOVE_PEAK_DB = 25.0
+"""What is within 25 dB of the loudest frame is kept however loud the noise seems to be."""
+ALWAYS_BELOW_PEAK_DB = 45.0
+SHORT_FRAMES = (350, 600)
+"""Mel frames that are encoded where they hold a squeezed window and MARGIN_FRAMES."""
+MARGIN_FRAMES = 40
+HOP_SAMPLES = 160
+
+
+def fitted(samples: Samples, frames: int) -> tuple[Samples, int]:
+    """Return what to encode of a window and how many mel frames hold it, one of SHORT_FRAMES or `frames`.
+
+    A window that needs `frames` comes back whole: there is nothing to win, and pauses help to read it.
+    """
+    squeezed = squeeze(samples)
+    needed = len(squeezed) // HOP_SAMPLES + MARGIN_FRAMES
+    for short in SHORT_FRAMES:
+        if needed <= short:
+            return squeezed, short
+    return samples, frames
+
+
+def squeeze(samples: Samples) -> Samples:
+    """Return the samples (float32, 16 kHz, mono) without silence longer than twice KEPT_S, in order.
+
+    A frame of 20 ms is sound when it is 6 dB above the window's tenth percentile, or within 25 dB of its
+    loudest frame. What is all sound or all silence comes back as it was.
+    """
+    count = len(samples) // FRAME_SAMPLES
+    if count == 0:
+        return samples
+    frames = samples[: count * FRAME_SAMPLES].reshape(count, FRAME_SAMPLES)
+    level_db = 10.0 * np.log10(np.mean(np.square(frames), axis=1) + 1e-12)
+    peak_db = float(level_db.max())
+    noise_db = float(np.percentile(level_db, NOISE_PERCENTILE)) + ABOVE_NOISE_DB
+    bound_db = max(FLOOR_DB, peak_db - ALWAYS_BELOW_PEAK_DB, min(noise_db, peak_db - NEVER_ABOVE_PEAK_DB))
+    width = 2 * round(KEPT_S / FRAME_S) + 1
+    kept = np.convolve(level_db > bound_db, np.ones(width), mode="same")[:count] > 0.5
+    if kept.all() or not kept.any():
+        return samples
+    end = count * FRAME_SAMPLES
+    squeezed: Samples = np.concatenate([frames[kept].reshape(-1), samples[end:] if kept[-1] else samples[:0]])
+    return squeezed
