@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from models.errors import RecognitionError
 from models.interfaces import Samples
 
 SAMPLE_RATE_HZ = 16_000
@@ -17,10 +20,26 @@ ABOVE_NOISE_DB = 6.0
 NEVER_ABOVE_PEAK_DB = 25.0
 """What is within 25 dB of the loudest frame is kept however loud the noise seems to be."""
 ALWAYS_BELOW_PEAK_DB = 45.0
+WINDOW_FRAMES = 1_050
+"""Mel frames of a window that are encoded: 10 s and half a second of silence."""
+SILENCE_FRAMES = 50
+FULL_FRAMES = 3_000
+"""What the model was trained with, 30 s: the longest window."""
 SHORT_FRAMES = (350, 600)
 """Mel frames that are encoded where they hold a squeezed window and MARGIN_FRAMES."""
 MARGIN_FRAMES = 40
 HOP_SAMPLES = 160
+
+
+def frames_for(samples: Samples) -> int:
+    """Mel frames that hold the window and some silence: whole seconds, at least a usual window's.
+
+    Raises RecognitionError when the model holds no window as long.
+    """
+    seconds = math.ceil(len(samples) / SAMPLE_RATE_HZ)
+    if seconds * 100 > FULL_FRAMES:
+        raise RecognitionError(f"a window of {seconds} s is longer than the model's {FULL_FRAMES // 100} s")
+    return min(FULL_FRAMES, max(WINDOW_FRAMES, seconds * 100 + SILENCE_FRAMES))
 
 
 def fitted(samples: Samples, frames: int) -> tuple[Samples, int]:

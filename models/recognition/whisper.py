@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,16 +22,13 @@ from models.recognition.hush import babble, halve, pooled
 from models.recognition.inventions import Reading, chanted, is_doubtful, judge, sound_seconds
 from models.recognition.languages import HAN_LANGUAGES, Choice, choose, overruled, token_limit
 from models.recognition.processor import one_thread_for_blas, prefer_wide_vectors
-from models.recognition.squeeze import SHORT_FRAMES, fitted
+from models.recognition.squeeze import SHORT_FRAMES, SILENCE_FRAMES, WINDOW_FRAMES, fitted, frames_for
 from models.results import Transcript
 
 Encoded = NDArray[np.float32]
 """What the encoder makes of windows, shape (windows, positions, width)."""
 WINDOW_S = 10.0
 HOP_SAMPLES = 160
-WINDOW_FRAMES = 1_050
-"""Mel frames of a window that are encoded: 10 s and half a second of silence."""
-SILENCE_FRAMES = 50
 QUIET_FRAMES = 1_500
 """Up to here an encoding of other speech lends the silence that follows it. A decoder that attends to less
 than about four seconds of silence does not find the end of the text, and loops; whose silence it is does not
@@ -42,9 +38,6 @@ DECODED_POSITIONS = 318
 """A window's 262 and a quarter of the 225 of silence."""
 SECOND_FRAMES = 1_500
 """What a second try encodes: of the same windows none loops here, and one at the 3000 of the training."""
-FULL_FRAMES = 3_000
-"""What the model was trained with, 30 s: the longest window."""
-
 FULL_TOKENS = 224
 """Half of the decoder's context, the library's own limit."""
 FALLBACK_TEMPERATURE = 0.5
@@ -160,7 +153,7 @@ class WhisperRecogniser:
         attempts: dict[int, Attempt] = {}
         groups: dict[int, list[int]] = {}
         for index, utterance in enumerate(batch):
-            groups.setdefault(_frames_for(utterance.samples), []).append(index)
+            groups.setdefault(frames_for(utterance.samples), []).append(index)
         for frames, indexes in groups.items():
             with _failures():
                 heard = self._hear([batch[index] for index in indexes], frames)
@@ -208,7 +201,7 @@ class WhisperRecogniser:
 
     def _further_tries(self, utterance: Utterance) -> Iterator[tuple[Any, int, float]]:
         """What a doubtful window is read from, with which beam and temperature: the cheapest first."""
-        frames = _frames_for(utterance.samples)
+        frames = frames_for(utterance.samples)
         yield self._encode_short([utterance], frames), SECOND_BEAM, 0.0
         whole = _view(self._encode([utterance.samples], max(SECOND_FRAMES, frames)))
         yield whole, SECOND_BEAM, 0.0
@@ -334,14 +327,6 @@ def _failures() -> Iterator[None]:
 
 def _view(encoded: Encoded) -> Any:
     return ctranslate2.StorageView.from_array(np.ascontiguousarray(encoded))
-
-
-def _frames_for(samples: Samples) -> int:
-    """Mel frames that hold the window and some silence: whole seconds, at least a usual window's."""
-    seconds = math.ceil(len(samples) / SAMPLE_RATE_HZ)
-    if seconds * 100 > FULL_FRAMES:
-        raise RecognitionError(f"a window of {seconds} s is longer than the model's {FULL_FRAMES // 100} s")
-    return min(FULL_FRAMES, max(WINDOW_FRAMES, seconds * 100 + SILENCE_FRAMES))
 
 
 def _transcript(heard: _Heard, *, second_try: bool) -> Transcript:
