@@ -259,6 +259,12 @@ class ThresholdSettings(Section):
     review: Annotated[float, Field(ge=0, le=10)]
     reject: Annotated[float, Field(ge=0, le=10)]
 
+    @model_validator(mode="after")
+    def _in_order(self) -> ThresholdSettings:
+        if self.review > self.reject:
+            raise ValueError(f"review ({self.review:g}) must not be above reject ({self.reject:g})")
+        return self
+
 
 class Settings(Section):
     """All settings of one daemon."""

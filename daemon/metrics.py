@@ -52,7 +52,7 @@ class Metrics:
         )
         self.window_delay = Histogram(
             "audiowarden_window_delay_seconds",
-            "From a window's end on the stream's timeline to its verdict.",
+            "From a live window's end on the stream's timeline to its verdict.",
             buckets=_LATENCY_BUCKETS_S,
             registry=registry,
         )
@@ -73,7 +73,10 @@ class Metrics:
     def analysed(self, window: Window, analysis: Analysis) -> None:
         """Count a moderated window, and a text that the recogniser invented in it."""
         self.windows.labels(analysis.level.value, "silent" if analysis.silent else "").inc()
-        self.window_delay.observe(max(0.0, time.time() - window.ended_at))
+        delay_s = time.time() - window.ended_at
+        # A recording is read ahead of its time: its windows would hide how late those of live streams are.
+        if delay_s > 0:
+            self.window_delay.observe(delay_s)
         if analysis.transcript.invention is not None:
             self.inventions.labels(analysis.transcript.invention.value).inc()
 

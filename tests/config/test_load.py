@@ -120,6 +120,7 @@ def test_settings_are_frozen_and_mask_secrets(tmp_path: Path) -> None:
             "clips.public_base_url: must be an http or https address",
         ),
         ("[policies.live]\nADD={review=0.1,reject=0.2}\n", "live.ADD is not a risk type"),
+        ("[policies.live]\nAD={review=0.9,reject=0.2}\n", "review (0.9) must not be above reject (0.2)"),
         ("server = {", "is not valid TOML"),
         ("a = " + "[" * 5000, "nested too deeply"),
         ("[server]\nport = 1" + "0" * 5000, "is not valid TOML"),
