@@ -10,8 +10,8 @@ from types import TracebackType
 class Seats:
     """So many threads at once; the others wait in the order in which they came. Thread-safe.
 
-    A semaphore would not do: the thread that leaves takes its seat again before the one that waits has woken up,
-    and a batcher that always has work would keep the other one from ever reading.
+    A semaphore would not do: the thread that leaves takes its seat again before the one that waits has
+    woken up, and a batcher that always has work would keep the other one from ever reading.
     """
 
     def __init__(self, count: int) -> None:
