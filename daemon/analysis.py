@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,16 +11,18 @@ from pathlib import Path
 
 import structlog
 
-from config.lexicons import load_lexicons
+from config.lexicons import Lexicon, load_lexicons
 from config.settings import Settings
 from config.taxonomy import Taxonomy, Thresholds, load_taxonomy
 from daemon.listening import Listening, load_listener
 from daemon.recognition import Batchers, Recognition, loaded_batchers
+from models.interfaces import TextClassifier
 from models.sound.spans import OmniSpanDetector
 from models.text.contact_cues import ContactCueClassifier
 from models.text.contacts import ContactClassifier
 from models.text.insults import InsultClassifier
 from models.text.lexicon import LexiconClassifier
+from models.text.sound_alike import SoundAlikeClassifier
 from pipeline.analyse import Analyser
 from pipeline.screen import Screen
 from pipeline.speech import SpeechGate
@@ -64,14 +66,16 @@ async def loaded_analysis(
     executor = ThreadPoolExecutor(SMALL_WORK_THREADS, thread_name_prefix="small-work")
     try:
         async with loaded_batchers(settings.recogniser) as batchers:
+            lexicons = await asyncio.to_thread(load_lexicons)
             lexicon, insults, detector = await asyncio.gather(
-                asyncio.to_thread(lambda: LexiconClassifier(load_lexicons())),
+                asyncio.to_thread(LexiconClassifier, lexicons),
                 asyncio.to_thread(InsultClassifier),
                 asyncio.to_thread(OmniSpanDetector),
             )
             gate = SpeechGate(settings.speech, detector if settings.speech.second_opinion else None)
-            words = WordSearch([lexicon, ContactClassifier()], [insults], lists_of)
-            screen = make_screen(batchers, lexicon, lists_of, executor)
+            spanning: list[TextClassifier] = [lexicon, ContactClassifier()]
+            words = WordSearch(spanning, [insults], lists_of)
+            screen = await asyncio.to_thread(make_screen, batchers, spanning, lexicons, lists_of, executor)
             listening = await asyncio.to_thread(load_listener, settings, detector)
             analyser = Analyser(batchers.large, gate, words, listening.listener, taxonomy, executor, screen)
             recognition = Recognition(batchers, screen)
@@ -88,17 +92,20 @@ async def loaded_analysis(
 
 def make_screen(
     batchers: Batchers,
-    lexicon: LexiconClassifier,
+    spanning: Sequence[TextClassifier],
+    lexicons: Sequence[Lexicon],
     lists_of: Callable[[str], WordLists | None],
     executor: Executor,
 ) -> Screen | None:
-    """Return what screens windows with the small recogniser; None: there is none."""
+    """Return what screens windows with the small recogniser; None: there is none. Blocking, a second.
+
+    `spanning` classifiers judge what was said; screening asks them too, and others that are less sure.
+    """
     if batchers.small is None:
         return None
-    wary = WordSearch(
-        [lexicon, ContactClassifier(), ContactCueClassifier()], [InsultClassifier(wary=True)], lists_of
-    )
-    return Screen(batchers.small, batchers.small_languages, wary, executor)
+    wary = [*spanning, SoundAlikeClassifier(lexicons), ContactCueClassifier()]
+    words = WordSearch(wary, [InsultClassifier(wary=True)], lists_of)
+    return Screen(batchers.small, batchers.small_languages, words, executor)
 
 
 def _model_name(model: str) -> str:

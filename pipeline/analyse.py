@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from config.taxonomy import BUSINESS_TYPES, TEXT_RISKS, RiskType, Taxonomy
 from models.errors import OverloadedError
-from models.interfaces import Samples, Utterance
+from models.interfaces import SAMPLE_RATE_HZ, Samples, Utterance
 from models.results import EMPTY_TRANSCRIPT, ListMatch, SoundFinding, Transcript
 from pipeline.audio import Pcm, Window, to_samples
 from pipeline.language import spoken_language
@@ -109,7 +109,7 @@ class Analyser:
         try:
             transcript, route = EMPTY_TRANSCRIPT, None
             if recognised:
-                transcript, route = await self._transcribe(spec, samples, before, deadline)
+                transcript, route = await self._transcribe(spec, window, samples, before, deadline)
             if activity.assumed and not is_plain_speech(transcript):
                 activity = await self._run(partial(self._gate.judge, samples, window.speech_share))
                 transcript = transcript if activity.worth else EMPTY_TRANSCRIPT
@@ -142,13 +142,19 @@ class Analyser:
         return Previous(window.index, analysis.transcript, window.pcm if remembers else None)
 
     async def _transcribe(
-        self, spec: StreamSpec, samples: Samples, before: Transcript | None, deadline: float | None
+        self,
+        spec: StreamSpec,
+        window: Window,
+        samples: Samples,
+        before: Transcript | None,
+        deadline: float | None,
     ) -> tuple[Transcript, Route | None]:
         """Return the words of a window, and whose they are."""
         utterance = Utterance(samples, spec.language, identify=RiskType.LANGUAGE in spec.risks)
         route = None
         if self._screen is not None:
-            screened = await self._screen.read(spec, utterance, before, deadline=deadline)
+            spoken_s = window.speech_share * len(samples) / SAMPLE_RATE_HZ
+            screened = await self._screen.read(spec, utterance, spoken_s, before, deadline=deadline)
             if screened.transcript is not None:
                 return screened.transcript, screened.route
             route = screened.route
