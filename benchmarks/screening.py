@@ -3,14 +3,14 @@
     .venv/bin/python -m benchmarks.screening --audio DIR --json FILE
 
 Both ways analyse the same windows with the same large model, in turns, in one process: once the large model
-reads everything, once only what the small one finds suspicious or is unsure of. The speed is told for harmless
-talk (the recordings, or the test voice), of which a live room has most.
+reads everything, once only what the small one finds suspicious or is unsure of. The speed is told for
+harmless talk (the recordings, or the test voice), of which a live room has most.
 
 What is missed is told for terms of the English word lists, spoken by the test voice between two harmless
 sentences: clean, in white noise, and with other talk behind. `flagged` are the windows that are REVIEW or
 REJECT when the large model reads everything, `missed` those of them that are PASS with screening. `by chance`
-are those that are PASS when the large model reads the same window a fifth of a second later: in noise a reading
-is partly luck, and no screening can agree with it better than it does with itself.
+are those that are PASS when the large model reads the same window a fifth of a second later: in noise a
+reading is partly luck, and no screening can agree with it better than it does with itself.
 """
 
 from __future__ import annotations
