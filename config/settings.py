@@ -155,6 +155,7 @@ class RecogniserSettings(Section):
     """The speech recogniser."""
 
     model: Annotated[str, Field(min_length=1)] = "base"
+    screen_model: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compute_type: str = "auto"
     threads: Annotated[int, Field(ge=0, le=256)] = 0
@@ -173,6 +174,14 @@ class RecogniserSettings(Section):
         if value not in known:
             raise ValueError(f"must be one of {', '.join(known)}")
         return value
+
+    @model_validator(mode="after")
+    def _two_models(self) -> RecogniserSettings:
+        if self.screen_model == self.model:
+            raise ValueError(
+                f"screen_model is {self.model!r} as model is: name a smaller one, or none to screen nothing"
+            )
+        return self
 
 
 class SpeechSettings(Section):

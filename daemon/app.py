@@ -16,7 +16,7 @@ from config.errors import AudiowardenError
 from config.settings import Settings
 from daemon.accounts import Accounts
 from daemon.admission import Admission
-from daemon.analysis import Analysis, loaded_analysis
+from daemon.analysis import SMALL_WORK_THREADS, Analysis, loaded_analysis
 from daemon.clips import ClipWriter
 from daemon.contracts.audiostream import document as audiostream
 from daemon.contracts.audiostream.contract import AudioStreamContract
@@ -165,8 +165,13 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     contract = AudioStreamContract(analysis.taxonomy, settings.accounts)
     ingest = _ingest(settings, metrics)
     stages = _stages(settings, analysis, addresses, ingest, store)
-    admission = Admission(analysis.batcher, settings.recogniser.max_load)
-    metrics.watch_recogniser(analysis.batcher)
+    admission = Admission(
+        analysis.recognition,
+        settings.recogniser.max_load,
+        listening=analysis.listening.listener,
+        listening_threads=SMALL_WORK_THREADS,
+    )
+    metrics.watch_recogniser(analysis.recognition)
     registry = Registry(ledger.streams, outbox, {contract.name: contract}, stages, metrics, admission)
     lag = LoopLag(admission)
     upkeep = Upkeep(ledger.dead_letters, ledger.history, settings.callbacks)
@@ -199,6 +204,11 @@ def _show(metrics: Metrics, admission: Admission, registry: Registry, lag: LoopL
     )
     metrics.gauge(
         "audiowarden_streams_accepted", "Streams that can be finished.", lambda: registry.live_count
+    )
+    metrics.gauge(
+        "audiowarden_listening_load",
+        "Share of the time for sounds and voices that streams take; a start beyond max_load is refused.",
+        lambda: admission.listening_share(registry.load),
     )
     metrics.gauge(
         "audiowarden_event_loop_lag_seconds",

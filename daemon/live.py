@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from daemon.admission import Demand
+
 
 @dataclass(slots=True)
 class Live:
@@ -12,8 +14,8 @@ class Live:
 
     account: str
     identity: str
-    demand: float
-    """Share of its windows that may need recognition."""
+    demand: Demand
+    """What it may ask of recognition and of the detectors of sound."""
     heard: bool = False
     """Whether it brings windows now."""
     finishing: asyncio.Event = field(default_factory=asyncio.Event)

@@ -58,7 +58,7 @@ class StreamSink:
     def analysed(self, window: Window, analysis: Analysis) -> None:
         """Count a window that was moderated."""
         self._metrics.analysed(window, analysis)
-        if demand_of(self._call.spec):
+        if demand_of(self._call.spec).words:
             self._admission.recognised(analysis.recognised)
 
     async def window(self, report: WindowReport) -> None:

@@ -115,6 +115,7 @@ def test_settings_are_frozen_and_mask_secrets(tmp_path: Path) -> None:
         ),
         ("[[accounts]]\nname='a'\naccess_key=5\n", "accounts[0].access_key: Input should be a valid string"),
         ("[recogniser]\ncompute_type='int7'\n", "recogniser.compute_type: must be one of auto"),
+        ("[recogniser]\nscreen_model='base'\n", "recogniser: screen_model is 'base' as model is"),
         (
             "[clips]\npublic_base_url='clips.test'\n",
             "clips.public_base_url: must be an http or https address",
