@@ -23,7 +23,7 @@ MAX_LAGS = 40
 LAGS = 2 * MAX_LAGS + 1
 FULL_SHARE = 0.95
 """Of the other lags so many have fewer pairs than are expected by chance. Not their mean: in music with a
-steady beat pairs gather at lags that are beats apart, and what shares no more than the beat would be named."""
+steady beat pairs gather at lags that are beats apart, and what only shares the beat would be named."""
 
 
 @dataclass(frozen=True, slots=True)

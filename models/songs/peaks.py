@@ -27,8 +27,8 @@ FIRST_BIN, LAST_BIN = 38, 460
 NEAR_FRAMES, NEAR_BINS = 3, 5
 """A peak is the greatest within so many frames and bins on either side."""
 BANDS = 5
-"""Of equal width in octaves. Each has its own share of peaks: speech is loudest in the lower ones and must not
-take them all."""
+"""Of equal width in octaves. Each has its own share of peaks: speech is loudest in the lower ones and must
+not take them all."""
 CELL_FRAMES = 12
 """0.4 s: the strongest peaks of each band are kept in so many frames."""
 STEPS_PER_OCTAVE = 24
@@ -113,12 +113,10 @@ def _powers(samples: Samples) -> Floats:
     frames = sliding_window_view(samples, FRAME_SAMPLES)[::HOP_SAMPLES]
     powers = np.empty((len(frames), width), np.float32)
     windowed = np.empty((BLOCK_FRAMES, FRAME_SAMPLES), np.float32)
-    spectra = np.empty((BLOCK_FRAMES, FRAME_SAMPLES // 2 + 1), np.complex64)
     for start in range(0, len(frames), BLOCK_FRAMES):
         block = frames[start : start + BLOCK_FRAMES]
         np.multiply(block, WINDOW, out=windowed[: len(block)])
-        np.fft.rfft(windowed[: len(block)], out=spectra[: len(block)])
-        asked = spectra[: len(block), bins]
+        asked = np.fft.rfft(windowed[: len(block)])[:, bins]
         powers[start : start + len(block)] = np.square(asked.real) + np.square(asked.imag)
     return powers
 
@@ -138,13 +136,15 @@ def _greatest(powers: Floats, reach: int, axis: int) -> Floats:
 
 
 def _logarithm(powers: Floats) -> Floats:
-    return np.log(powers + np.float32(1e-12))
+    logarithm: Floats = np.log(powers + np.float32(1e-12))
+    return logarithm
 
 
 def _vertex(before: Floats, here: Floats, after: Floats) -> Floats:
     """Return where between -0.5 and 0.5 the parabola through three points one apart is highest."""
     bend = np.minimum(before - 2 * here + after, np.float32(-1e-6))
-    return np.clip((before - after) / (2 * bend), -0.5, 0.5)
+    vertex: Floats = np.clip((before - after) / (2 * bend), -0.5, 0.5)
+    return vertex
 
 
 def _ranks(cells: NDArray[np.int64], levels: Floats) -> NDArray[np.int64]:
@@ -158,4 +158,6 @@ def _ranks(cells: NDArray[np.int64], levels: Floats) -> NDArray[np.int64]:
 
 def _prominences(powers: Floats, frames: NDArray[np.int64], bins: NDArray[np.int64]) -> Floats:
     around = np.clip(bins[:, None] + np.arange(-AROUND_BINS, AROUND_BINS + 1), 0, powers.shape[1] - 1)
-    return powers[frames, bins] / (powers[frames[:, None], around].mean(axis=1) + np.float32(1e-12))
+    level: Floats = powers[frames[:, None], around].mean(axis=1) + np.float32(1e-12)
+    prominences: Floats = powers[frames, bins] / level
+    return prominences

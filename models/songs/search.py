@@ -1,4 +1,4 @@
-"""Finds which enrolled recording plays: hashes name the likeliest places, peaks say which of them are right."""
+"""Finds which enrolled recording plays: hashes name the likeliest places, peaks say which are right."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from models.songs.index import GAP_TICKS, Recording, SongIndex
 from models.songs.table import HASH_BITS, HashTable
 
 CELL_TICKS = 32
-"""0.26 s: hashes that say places less than twice as far apart count together. At 2 % of speed, places drift by
-0.32 s within the 16 s that are asked."""
+"""0.26 s: hashes that say places less than twice as far apart count together. At 2 % of speed, places drift
+by 0.32 s within the 16 s that are asked."""
 MAX_MATCHES = 150_000
 """Of a window, the rarest hashes first: it bounds the time."""
 MIN_VOTES = 3
@@ -84,10 +84,8 @@ def _candidates(places: Integers, firsts: Integers) -> list[tuple[int, int]]:
     for cell, number in zip(cells[likeliest].tolist(), together[likeliest].tolist(), strict=True):
         if number >= MIN_VOTES and cell - 1 not in chosen and cell + 1 not in chosen:
             chosen[cell] = number
-    return [
-        ((cell + 1) * CELL_TICKS - GAP_TICKS, number)
-        for cell, number in list(chosen.items())[:MAX_CANDIDATES]
-    ]
+    likeliest_first = list(chosen.items())[:MAX_CANDIDATES]
+    return [((cell + 1) * CELL_TICKS - GAP_TICKS, number) for cell, number in likeliest_first]
 
 
 def _runs(ordered: NDArray[np.int64]) -> tuple[Integers, Integers]:

@@ -22,8 +22,8 @@ class HashTable:
     """Hashes in ascending order, without the part that their row says.
 
     The first `bits` of a hash are the number of its row; row i holds entries `starts[i]` (uint32, shape
-    (2 ** bits + 1,)) up to `starts[i + 1]`. `rests` holds the other bits of each hash (uint16, uint8 when 8 are
-    left), `places` (uint32) the tick of the index at which it occurs, shape (n,) both.
+    (2 ** bits + 1,)) up to `starts[i + 1]`. `rests` holds the other bits of each hash (uint16, uint8 when
+    8 are left), `places` (uint32) the tick of the index at which it occurs, shape (n,) both.
     """
 
     bits: int

@@ -89,7 +89,7 @@ def test_every_entry_of_a_hash_is_in_its_row() -> None:
 def test_a_file_of_another_version_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / FILE_NAME
     path.write_bytes(b"audiowarden songs 1\n" + bytes(100))
-    with pytest.raises(EnrolmentError, match="another version .* delete it and enrol its recordings again"):
+    with pytest.raises(EnrolmentError, match=r"another version .* delete it and enrol its recordings again"):
         SongIndex.read(tmp_path)
 
 
