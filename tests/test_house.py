@@ -26,6 +26,7 @@ ONLY_IN = {
     "profanity_check": {"models/text/insults.py"},
     "webrtcvad": {"pipeline/speech.py"},
     "sqlite3": {"daemon/ledger"},
+    "m3u8": {"pipeline/recording/hls.py"},
 }
 """Libraries behind one door each: a file, or a folder."""
 
