@@ -27,6 +27,7 @@ ONLY_IN = {
     "webrtcvad": {"pipeline/speech.py"},
     "sqlite3": {"daemon/ledger"},
     "m3u8": {"pipeline/recording/hls.py"},
+    "mpegdash": {"pipeline/recording/dash.py"},
 }
 """Libraries behind one door each: a file, or a folder."""
 
