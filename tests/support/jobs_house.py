@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -86,11 +87,11 @@ async def house(
     polled: bool = True,
     started: bool = True,
     drain_s: float = 0.0,
-    wall: Callable[[], float] | None = None,
+    wall: Callable[[], float] = time.time,
     **settings: Any,
 ) -> AsyncIterator[House]:
     """Open the ledger in `folder` and do jobs of the kinds `export` and `extract`."""
-    ledger = await SqliteLedger.open(folder, **({} if wall is None else {"wall": wall}))
+    ledger = await SqliteLedger.open(folder, wall=wall)
     kind = JobKind(bench.work, polled, bench.ended)
     outcomes = Outcomes()
     jobs = DurableJobs(
@@ -101,7 +102,7 @@ async def house(
         JobSettings(**settings),
         outcomes,
         backoff=QUICK,
-        **({} if wall is None else {"wall": wall}),
+        wall=wall,
     )
     running = asyncio.create_task(jobs.run(), name="jobs") if started else None
     try:
