@@ -38,7 +38,8 @@ MISSING = {"404", "NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NotFound"}
 EXISTS = {"412", "PreconditionFailed"}
 REFUSED = {
     "400", "401", "403", "AccessDenied", "AccountProblem", "AllAccessDisabled",
-    "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "ExpiredToken", "InvalidAccessKeyId", "InvalidArgument",
+    "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "ExpiredToken",
+    "InvalidAccessKeyId", "InvalidArgument",
     "InvalidBucketName", "InvalidObjectState", "InvalidRange", "InvalidSecurity", "InvalidToken",
     "KeyTooLongError", "PermanentRedirect", "301", "RequestTimeTooSkewed", "SignatureDoesNotMatch",
 }  # fmt: skip

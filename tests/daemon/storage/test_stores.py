@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import urllib.request
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +12,8 @@ import pytest_asyncio
 from daemon.storage.addresses import SignedAddresses
 from daemon.storage.folder import FolderStore
 from daemon.storage.interfaces import (
-    CannotJoinError,
     Location,
-    MissingObjectError,
-    ObjectExistsError,
     ObjectStore,
-    Piece,
-    RefusedError,
-    StorageError,
 )
 from tests.support.object_store import BUCKET, ObjectServer, opened
 
