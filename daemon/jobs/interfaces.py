@@ -56,6 +56,8 @@ class Job:
     """What was submitted; JSON, without secrets."""
     tell_progress: Callable[[float], None]
     """0..1; may be called from any thread, and as often as one likes."""
+    run: int = 1
+    """Counts from 1; one more each time it is started anew."""
 
 
 JobWork = Callable[[Job], Awaitable[Mapping[str, Any]]]

@@ -163,7 +163,7 @@ class Worker:
         """
         name = item.name
         log.info("job_started", kind=name.kind, account=name.account, job=name.key, attempt=lease.attempt + 1)
-        job = Job(name.kind, name.account, name.key, item.request, active.tell)
+        job = Job(name.kind, name.account, name.key, item.request, active.tell, item.run)
         work = asyncio.ensure_future(self._kinds[name.kind].work(job))
         watch = asyncio.create_task(self._watch(lease, item), name=f"watch {name.kind} {name.key}")
         try:
@@ -215,7 +215,7 @@ class Worker:
         """Keep the end of a job, tell of it, and take it out of the queue."""
         name, state, kind = item.name, stored.state, self._kinds[item.name.kind]
         await patiently(lambda: self._book.write(name, stored))
-        job = Job(name.kind, name.account, name.key, item.request, lambda _: None)
+        job = Job(name.kind, name.account, name.key, item.request, lambda _: None, item.run)
         if (ended := kind.ended) is not None:
             try:
                 await patiently(lambda: ended(job, state))
