@@ -110,7 +110,7 @@ def _operation(
                 "name": "X-Auth-Token",
                 "in": "header",
                 "required": False,
-                "description": "The project's token; or else the request is signed (Authorization, X-Sdk-Date).",
+                "description": "The project's token; without one the request must be signed.",
                 "schema": {"type": "string"},
             },
         ],
