@@ -169,7 +169,7 @@ class Stretch:
     duration_s: float
     """As the playlist says; infinite for a single file."""
     origin_s: float | None = None
-    """Where on the timeline time stamp 0 lies, where a manifest says so: exact, which `start_s` may not be."""
+    """Where on the timeline time stamp 0 lies, where a manifest says so: `start_s` may be less exact."""
 
     def at_s(self, stamp_s: float, first_s: float) -> float:
         """Return where on the timeline a time stamp lies; `first_s` is the container's first one."""
