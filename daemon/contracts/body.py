@@ -47,7 +47,7 @@ async def read_json_object(request: web.Request) -> dict[str, Any]:
 
 
 async def read_body(request: web.Request) -> bytes:
-    """Return the body, which is not empty. Raises BodyError."""
+    """Return the body, which may be empty. Raises BodyError."""
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding.strip().lower() != "identity":
         # A megabyte can unpack to a gigabyte; the server is told to leave bodies as they are.
@@ -63,8 +63,6 @@ async def read_body(request: web.Request) -> bytes:
         raise BodyError("the body could not be read", BodyFault.UNREADABLE) from None
     if len(raw) > MAX_BODY_BYTES:
         raise BodyError(f"the body is larger than {MAX_BODY_BYTES} bytes", BodyFault.TOO_LARGE)
-    if not raw:
-        raise BodyError("the body is empty; it must be a JSON object", BodyFault.EMPTY)
     return raw
 
 
@@ -78,6 +76,8 @@ def parse_json_object(raw: bytes) -> dict[str, Any]:
 
 def parse_json(raw: bytes) -> Any:
     """Parse strict JSON: no NaN, no infinity, no deep nesting, UTF-8. Raises BodyError."""
+    if not raw:
+        raise BodyError("the body is empty; it must be a JSON object", BodyFault.EMPTY)
     if raw.count(b"[") + raw.count(b"{") > MAX_BRACKETS:
         raise BodyError(f"the body holds more than {MAX_BRACKETS} lists and objects", BodyFault.TOO_COMPLEX)
     try:
