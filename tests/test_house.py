@@ -26,6 +26,9 @@ ONLY_IN = {
     "profanity_check": {"models/text/insults.py"},
     "webrtcvad": {"pipeline/speech.py"},
     "sqlite3": {"daemon/ledger"},
+    "aioboto3": {"daemon/storage/s3_clients.py"},
+    "aiobotocore": {"daemon/storage/s3_clients.py"},
+    "botocore": {"daemon/storage/s3_faults.py"},
 }
 """Libraries behind one door each: a file, or a folder."""
 

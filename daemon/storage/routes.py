@@ -5,8 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from daemon.logs import tell
+from daemon.storage.addresses import Denial
 from daemon.storage.interfaces import StorageError
-from daemon.storage.local import Denial, LocalClipStore
+from daemon.storage.local import LocalClipStore
 
 ANSWERS = {
     Denial.FORGED: (403, "the address of this clip is not one that was given out"),
