@@ -29,6 +29,7 @@ ONLY_IN = {
     "aioboto3": {"daemon/storage/s3_clients.py"},
     "aiobotocore": {"daemon/storage/s3_clients.py"},
     "botocore": {"daemon/storage/s3_faults.py"},
+    "m3u8": {"pipeline/recording/hls.py"},
 }
 """Libraries behind one door each: a file, or a folder."""
 

@@ -45,20 +45,22 @@ class ByteSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
-    """What must be read before the segments of fragmented MP4: an initialisation section."""
-
-    name: str
-    span: ByteSpan | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Key:
     """AES-128 in CBC mode (RFC 8216, 4.3.2.4)."""
 
     name: str
     """Of the file that holds the 16 bytes."""
     initial_vector: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What must be read before the segments of fragmented MP4: an initialisation section."""
+
+    name: str
+    span: ByteSpan | None = None
+    key: Key | None = None
+    """With which it may be encrypted: not every packager does that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class Recording:
     """By time. A single file is one segment, whose duration is infinite until somebody has opened it."""
     begins_at: float | None = None
     """Seconds since the epoch at which it begins, if it says so."""
+    sound: Recording | None = None
+    """The sound, on the same timeline, where it has files of its own: `segments` then hold the picture."""
 
     @property
     def duration_s(self) -> float:
