@@ -11,7 +11,7 @@ from pathlib import Path
 from daemon.exports import AUDIO_FORMS, MAX_DURATION_S, Export, Exported, Form
 from pipeline.encode import AudioForm
 from pipeline.offline import cut_audio
-from pipeline.recording.recording import Library, Recording, RecordingError, RecordingFault, Stretch
+from pipeline.recording.recording import Library, Recording, Stretch
 from pipeline.recording.stretches import stretches
 
 

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from daemon.cli import callbacks, check, evaluate, lists, models, moderate, serve, songs, voices
+from daemon.cli import (
+    callbacks,
+    check,
+    evaluate,
+    export,
+    extract,
+    lists,
+    models,
+    moderate,
+    serve,
+    songs,
+    voices,
+)
 
 app = typer.Typer(
     name="audiowarden",
@@ -18,6 +30,8 @@ app.command("serve")(serve.serve)
 app.command("moderate")(moderate.moderate)
 app.command("check")(check.check)
 app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
+app.command("extract")(extract.extract)
 app.add_typer(models.app)
 app.add_typer(lists.app)
 app.add_typer(callbacks.app)

@@ -50,7 +50,7 @@ def test_a_playlist_holds_the_segments_of_its_span() -> None:
 
 
 def test_the_document_holds_what_was_given_as_it_is() -> None:
-    notes = {"project": "pp", "description": "说明 \"x\"\n"}
+    notes = {"project": "pp", "description": '说明 "x"\n'}
     document = json.loads(playlist_document(PLAIN, 5.5, 12.0, Location("media", "eu"), None, notes))
     assert document.pop("m3u8").startswith("#EXTM3U\n")
     assert document == {
@@ -73,7 +73,7 @@ def test_keys_headers_parts_gaps_and_discontinuities_are_written() -> None:
     )
     recording = Recording(Container.MP4, segments, sound=Recording(Container.MP4, segments[:1]))
     assert playlist(recording, 0.0, 6.0)[5:] == [
-        "#EXT-X-KEY:METHOD=AES-128,URI=\"/keys/1\",IV=0x000102030405060708090a0b0c0d0e0f",
+        '#EXT-X-KEY:METHOD=AES-128,URI="/keys/1",IV=0x000102030405060708090a0b0c0d0e0f',
         '#EXT-X-MAP:URI="/init.mp4",BYTERANGE="700@0"',
         "#EXTINF:2.000000,",
         "#EXT-X-BYTERANGE:200@700",
