@@ -316,6 +316,15 @@ class Settings(Section):
         sessions = [each.get_secret_value() for account in accounts for each in account.tvu.session_ids]
         if len(set(sessions)) < len(sessions):
             raise ValueError("two accounts have the same tvu.session_ids")
+        for name, values in (
+            ("vod.tokens", [each.get_secret_value() for account in accounts for each in account.vod.tokens]),
+            (
+                "vod.credentials.access_key_id",
+                [each.access_key_id for account in accounts for each in account.vod.credentials],
+            ),
+        ):
+            if len(set(values)) < len(values):
+                raise ValueError(f"the same {name} is given twice")
         if len({account.key_digest for account in accounts}) < len(accounts):
             raise ValueError("two accounts have the same access key")
         return accounts

@@ -47,6 +47,13 @@ class Accounts:
     ) -> None:
         self._accounts = [Account(each, clock) for each in settings]
 
+    def named(self, name: str) -> Account:
+        """Return the account of that name. Raises KeyError."""
+        for account in self._accounts:
+            if account.name == name:
+                return account
+        raise KeyError(name)
+
     def authenticate(self, access_key: str) -> Account | None:
         """Return the account of a key, or None.
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.registry import Collector
 
 from models.recognition.batcher import Batcher
 from pipeline.analyse import Analysis
@@ -65,6 +66,21 @@ class Metrics:
         self.deliveries = Counter(
             "audiowarden_callback_attempts", "Callback attempts by outcome.", ["outcome"], registry=registry
         )
+
+        self.jobs = Counter(
+            "audiowarden_jobs",
+            "Exports and extractions that are over, by kind and outcome.",
+            ["kind", "outcome"],
+            registry=registry,
+        )
+
+    def job_ended(self, kind: str, outcome: str) -> None:
+        """Count a job that is over."""
+        self.jobs.labels(kind, outcome).inc()
+
+    def collect(self, collector: Collector) -> None:
+        """Register what makes its metrics when somebody asks."""
+        self._registry.register(collector)
 
     def gauge(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """Register a gauge that is read when somebody asks."""

@@ -38,10 +38,10 @@ MISSING = {"404", "NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NotFound"}
 EXISTS = {"412", "PreconditionFailed"}
 REFUSED = {
     "400", "401", "403", "AccessDenied", "AccountProblem", "AllAccessDisabled",
-    "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "ExpiredToken",
-    "InvalidAccessKeyId", "InvalidArgument",
-    "InvalidBucketName", "InvalidObjectState", "InvalidRange", "InvalidSecurity", "InvalidToken",
-    "KeyTooLongError", "PermanentRedirect", "301", "RequestTimeTooSkewed", "SignatureDoesNotMatch",
+    "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "EntityTooLarge",
+    "EntityTooSmall", "ExpiredToken", "InvalidAccessKeyId", "InvalidArgument",
+    "InvalidBucketName", "InvalidObjectState", "InvalidPart", "InvalidRange", "InvalidSecurity",
+    "InvalidToken", "KeyTooLongError", "PermanentRedirect", "301", "RequestTimeTooSkewed", "SignatureDoesNotMatch",
 }  # fmt: skip
 CANNOT_JOIN = {"501", "NotImplemented", "XNotImplemented", "405", "MethodNotAllowed", "InvalidRequest"}
 """What stores say that know no copies of parts, or none between these two places."""
