@@ -30,6 +30,7 @@ ONLY_IN = {
     "aiobotocore": {"daemon/storage/s3_clients.py"},
     "botocore": {"daemon/storage/s3_faults.py"},
     "m3u8": {"pipeline/recording/hls.py"},
+    "mpegdash": {"pipeline/recording/dash.py"},
 }
 """Libraries behind one door each: a file, or a folder."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from urllib.parse import urlsplit
 
+from pipeline.recording.dash import read_dash
 from pipeline.recording.hls import MARK, read_hls
 from pipeline.recording.recording import Library, Recording, RecordingError, RecordingFault
 from pipeline.recording.single import HEAD_BYTES, single_recording
@@ -25,7 +26,7 @@ def open_recording(library: Library, name: str, *, picture: bool = True) -> Reco
     if path.endswith(_HLS_SUFFIXES):
         return read_hls(library, name, picture=picture)
     if path.endswith(_DASH_SUFFIX):
-        raise RecordingError(RecordingFault.UNSUPPORTED, "DASH is not read here")
+        return read_dash(library, name, picture=picture)
     source = library.open(name)
     try:
         head = read_up_to(source, HEAD_BYTES)
@@ -37,5 +38,5 @@ def open_recording(library: Library, name: str, *, picture: bool = True) -> Reco
     if text.startswith(MARK.encode()):
         return read_hls(library, name, picture=picture)
     if text.startswith(b"<") and b"<MPD" in text:
-        raise RecordingError(RecordingFault.UNSUPPORTED, "DASH is not read here")
+        return read_dash(library, name, picture=picture)
     return single_recording(name, head)

@@ -80,6 +80,8 @@ class Segment:
     """Time stamps go on within a run; a discontinuity begins another."""
     missing: bool = False
     """The playlist says that there is nothing (EXT-X-GAP)."""
+    origin_s: float | None = None
+    """Where on the timeline the media's time stamp 0 lies, where a manifest says so."""
 
     @property
     def end_s(self) -> float:
@@ -155,7 +157,8 @@ class Library(Protocol):
 class Stretch:
     """Media that can be read as one file, because its time stamps go on.
 
-    Its first time stamp (of the container, not of each stream) lies at `start_s` of the recording's timeline.
+    Its first time stamp (of the container, not of each stream) lies at `start_s` of the recording's timeline,
+    as far as the playlist is exact; `at_s` knows better where it can.
     """
 
     source: Bytes | SeekableBytes
@@ -165,3 +168,9 @@ class Stretch:
     start_s: float
     duration_s: float
     """As the playlist says; infinite for a single file."""
+    origin_s: float | None = None
+    """Where on the timeline time stamp 0 lies, where a manifest says so: exact, which `start_s` may not be."""
+
+    def at_s(self, stamp_s: float, first_s: float) -> float:
+        """Return where on the timeline a time stamp lies; `first_s` is the container's first one."""
+        return stamp_s + (self.start_s - first_s if self.origin_s is None else self.origin_s)

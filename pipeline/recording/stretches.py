@@ -161,7 +161,7 @@ def _read(
             if first is not None:
                 found = True
                 length_s = together[-1].end_s - first.start_s
-                yield Stretch(reader, recording.container, False, first.start_s, length_s)
+                yield Stretch(reader, recording.container, False, first.start_s, length_s, first.origin_s)
         finally:
             reader.close()
     if not found:

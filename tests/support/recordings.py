@@ -25,7 +25,7 @@ def make(*arguments: str, folder: Path) -> None:
 
 
 def make_film(folder: Path, seconds: int = FILM_S) -> Path:
-    """Write a small film: a key frame each second, and a tone that rises by 100 Hz each second from 300 Hz."""
+    """Write a small film: a key frame each second, and a tone that rises from 300 Hz by 100 Hz a second."""
     rising = f"sin(2*PI*(300+100*floor(t))*t):s={RATE_HZ}:d={seconds}"
     make(
         *("-f", "lavfi", "-i", f"testsrc2=s=160x90:r=10:d={seconds}"),
@@ -66,13 +66,13 @@ def whole(source: Bytes) -> bytes:
 
 def sound_of(stretch: Stretch) -> tuple[float, NDArray[np.float32]]:
     """Decode a stretch's sound; return where on the timeline it begins, and its samples."""
-    with av.open(stretch.source, format=stretch.container.value or None) as container:
+    with av.open(stretch.source, mode="r", format=stretch.container.value or None) as container:
         begins_s = (container.start_time or 0) / av.time_base
         frames = list(container.decode(audio=0))
     first = frames[0]
     assert first.time is not None
     samples = np.concatenate([frame.to_ndarray()[0] for frame in frames])
-    return stretch.start_s + first.time - begins_s, samples.astype(np.float32)
+    return stretch.at_s(first.time, begins_s), samples.astype(np.float32)
 
 
 def tones_of(stretches: Iterable[Stretch]) -> list[tuple[int, int]]:
