@@ -218,7 +218,7 @@ class Media:
         self.audio = container.streams.audio[0] if container.streams.audio else None
         covers = Disposition.attached_pic
         self.video = next((each for each in container.streams.video if not each.disposition & covers), None)
-        self.zero_s = self._begins_s() - stretch.start_s
+        self.zero_s = -stretch.at_s(0.0, self._begins_s())
         """What the file's clock says at the beginning of the recording's timeline."""
         self.length_s = container.duration / av.time_base if container.duration else 0.0
         """As the file claims or FFmpeg estimates; 0 if neither."""
