@@ -78,9 +78,19 @@ class PullTemplates(Section):
 
 
 class TvuSettings(Section):
-    """Who may export recordings: the SessionIds of an account's requests."""
+    """Who may export recordings: the SessionIds of its requests, and the key of encrypted playlists."""
 
     session_ids: tuple[SecretStr, ...] = ()
+    descriptor_key: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _usable(self) -> TvuSettings:
+        if any(not each.get_secret_value() for each in self.session_ids):
+            raise ValueError("session_ids must not be empty")
+        key = self.descriptor_key
+        if key is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", key.get_secret_value()):
+            raise ValueError("descriptor_key must be 64 hexadecimal digits: openssl rand -hex 32")
+        return self
 
 
 class CredentialSettings(Section):

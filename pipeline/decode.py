@@ -215,13 +215,21 @@ class Media:
         self._container = container
         self._stretch = stretch
         self._tap = tap
-        self.zero_s = (container.start_time or 0) / av.time_base - stretch.start_s
-        """What the file's clock says at the beginning of the recording's timeline."""
         self.audio = container.streams.audio[0] if container.streams.audio else None
         covers = Disposition.attached_pic
         self.video = next((each for each in container.streams.video if not each.disposition & covers), None)
+        self.zero_s = -stretch.at_s(0.0, self._begins_s())
+        """What the file's clock says at the beginning of the recording's timeline."""
         self.length_s = container.duration / av.time_base if container.duration else 0.0
         """As the file claims or FFmpeg estimates; 0 if neither."""
+
+    def _begins_s(self) -> float:
+        """Return what the file's clock says at the stretch's beginning."""
+        video = self.video
+        if self._stretch.seekable or video is None or video.start_time is None or video.time_base is None:
+            return (self._container.start_time or 0) / av.time_base
+        # Packagers cut at key frames and count from one to the next; sound packed before them is earlier.
+        return float(video.start_time * video.time_base)
 
     def seek(self, stream: Stream, time_s: float) -> bool:
         """Go near a second of the recording's timeline; say whether that is behind the file's beginning."""

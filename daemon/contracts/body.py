@@ -67,7 +67,15 @@ async def read_body(request: web.Request) -> bytes:
 
 
 def parse_json_object(raw: bytes) -> dict[str, Any]:
-    """Parse strict JSON (no NaN, no infinity, no deep nesting, UTF-8) that is an object. Raises BodyError."""
+    """Parse strict JSON that is an object, as `parse_json` does. Raises BodyError."""
+    value = parse_json(raw)
+    if not isinstance(value, dict):
+        raise BodyError("the body must be a JSON object", BodyFault.NO_OBJECT)
+    return value
+
+
+def parse_json(raw: bytes) -> Any:
+    """Parse strict JSON: no NaN, no infinity, no deep nesting, UTF-8. Raises BodyError."""
     if not raw:
         raise BodyError("the body is empty; it must be a JSON object", BodyFault.EMPTY)
     if raw.count(b"[") + raw.count(b"{") > MAX_BRACKETS:
@@ -89,8 +97,6 @@ def parse_json_object(raw: bytes) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise BodyError(f"the body is not valid JSON: {error}", BodyFault.NO_JSON) from None
-    if not isinstance(value, dict):
-        raise BodyError("the body must be a JSON object", BodyFault.NO_OBJECT)
     if _deeper_than(value, MAX_DEPTH):
         raise BodyError("the body is nested too deeply", BodyFault.TOO_COMPLEX)
     return value
