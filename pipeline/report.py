@@ -8,6 +8,7 @@ from enum import StrEnum
 from config.taxonomy import Label, RiskType
 from models.results import EMPTY_TRANSCRIPT, ListMatch, SoundFinding, Span, Transcript
 from pipeline.retry import PULL_BACKOFF, Backoff
+from pipeline.rooms.channel import Channel
 from pipeline.source import SourceFault
 
 
@@ -141,3 +142,5 @@ class StreamSpec:
     """When a pull that failed is tried again."""
     user: str | None = None
     """Whose voice it is, where a room has a stream for each user and this is one of them."""
+    channel: Channel | None = None
+    """What is joined in place of `url`."""

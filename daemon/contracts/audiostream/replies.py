@@ -83,6 +83,9 @@ _FAULTS = {
         "zh": "在streamType为{stream_type}时必填",
         "en": "is required for streamType {stream_type}",
     },
+    "needed_for_mode": {"zh": "在subscribeMode为{mode}时必填", "en": "is required for subscribeMode {mode}"},
+    "uid": {"zh": "须为uint32数字", "en": "must be uint32 numbers"},
+    "too_long": {"zh": "最多{max_length}项", "en": "takes at most {max_length} items"},
     "unknown_type": {"zh": "未知类型 {token}，可选值：{known}", "en": "unknown type {token}; known: {known}"},
 }
 
@@ -142,7 +145,7 @@ def refuse(error: ValidationError, language: str) -> RefusedError:
     """Turn the first fault that validation found into a refusal that names the field and what it takes."""
     first = error.errors(include_url=False, include_input=False)[0]
     path = [str(part) for part in first["loc"] if not isinstance(part, int)]
-    if first["type"] == "needed_for":
+    if first["type"] in ("needed_for", "needed_for_mode"):
         path.append(first["ctx"]["field"])
     return bad_parameter(".".join(path), _explain(first, language), language)
 
