@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from daemon.admission import UNHEARD
+
 
 @dataclass(slots=True)
 class Live:
@@ -16,6 +18,13 @@ class Live:
     """Share of its windows that may need recognition."""
     heard: bool = False
     """Whether it brings windows now."""
+    voices: int = 1
+    """How many users bring windows, where a room's users are listened to one by one."""
     finishing: asyncio.Event = field(default_factory=asyncio.Event)
     closed: bool = False
     """Nobody may stop it any more: from here on its identity can be another stream's."""
+
+    @property
+    def load(self) -> float:
+        """What it takes of this host's capacity, in streams."""
+        return self.demand * (self.voices if self.heard else UNHEARD)

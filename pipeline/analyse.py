@@ -33,9 +33,9 @@ class Transcriber(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """What is kept of the window before: its index, its words, and its sound where songs are looked for."""
+    """What is kept of the window before: its place, its words, and its sound where songs are looked for."""
 
-    index: int
+    place: int
     transcript: Transcript
     pcm: Pcm | None = None
 
@@ -97,7 +97,7 @@ class Analyser:
     ) -> Analysis:
         samples = to_samples(window.pcm)
         shown = _shown(spec, window, previous)
-        previous = previous if previous is not None and previous.index == window.index - 1 else None
+        previous = previous if previous is not None and previous.place == window.place - 1 else None
         before = previous.transcript if previous is not None else None
         talking = before is not None and is_plain_speech(before)
         activity = await self._run(partial(self._gate.judge, samples, window.speech_share, talking=talking))
@@ -110,7 +110,9 @@ class Analyser:
             if recognised:
                 identify = RiskType.LANGUAGE in spec.risks
                 utterance = Utterance(samples, spec.language, identify)
-                transcript = await self._transcriber.transcribe(spec.stream_id, utterance, deadline=deadline)
+                # Whoever speaks in a room has the turns of a stream of his own.
+                voice = spec.stream_id if window.user is None else f"{spec.stream_id} {window.user}"
+                transcript = await self._transcriber.transcribe(voice, utterance, deadline=deadline)
             if activity.assumed and not is_plain_speech(transcript):
                 activity = await self._run(partial(self._gate.judge, samples, window.speech_share))
                 transcript = transcript if activity.worth else EMPTY_TRANSCRIPT
@@ -139,7 +141,7 @@ class Analyser:
         if analysis is None:
             return None
         remembers = self._listener is not None and self._listener.remembers(spec.risks)
-        return Previous(window.index, analysis.transcript, window.pcm if remembers else None)
+        return Previous(window.place, analysis.transcript, window.pcm if remembers else None)
 
     async def _listen(
         self, spec: StreamSpec, samples: Samples, previous: Previous | None, activity: Activity
@@ -163,6 +165,6 @@ def _shown(spec: StreamSpec, window: Window, previous: Previous | None) -> Trans
 
     A window further back than that has no part in this one: there is a gap between them.
     """
-    if not spec.previous_text or previous is None or previous.index < window.index - spec.moderate_every:
+    if not spec.previous_text or previous is None or previous.place < window.place - spec.moderate_every:
         return None
     return previous.transcript
