@@ -46,6 +46,7 @@ NOT_CONFIGURED = {
     "server, or use NORMAL with a url",
 }
 CONFIGURABLE = {"TRTC", "ZEGO", "AGORA"}
+SDK_INSTEAD = {"AGORA": {"zh": "，或安装扩展 agora", "en": "; or install the extra `agora`"}}
 AT_CAPACITY = {
     "zh": "并发路数超限：本机处理能力已满，请稍后重试",
     "en": "QPS or stream quota exceeded: this server is at capacity, try again later",
@@ -123,7 +124,8 @@ def bad_parameter(field: str, fault: str, language: str) -> RefusedError:
 def not_configured(stream_type: str, language: str) -> str:
     """Say what to configure so that streams of a kind are taken, or that nothing helps."""
     texts = NOT_CONFIGURED if stream_type in CONFIGURABLE else NOT_SUPPORTED
-    return texts[language].format(stream_type=stream_type, setting=stream_type.lower())
+    text = texts[language].format(stream_type=stream_type, setting=stream_type.lower())
+    return text + SDK_INSTEAD.get(stream_type, {}).get(language, "")
 
 
 def in_words(english: str, language: str) -> str:
