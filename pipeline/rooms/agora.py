@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,8 @@ def installed() -> bool:
 
 def join(channel: Channel, listener: Listener) -> Membership:
     """Begin to join a channel (a `Join`); blocking, seconds the first time. Raises SourceError."""
-    from agora.rtc import agora_base as base
-
-    service = _service_of(channel.app_id)
+    sdk = _load()
+    base, service = sdk.base, _service_of(sdk, channel.app_id)
     everybody = channel.mixed or channel.wanted is Wanted.ALL
     connection = service.create_rtc_connection(
         base.RTCConnConfig(
@@ -80,20 +80,42 @@ def join(channel: Channel, listener: Listener) -> Membership:
         raise SourceError(SourceFault.CANNOT_OPEN, "the SDK gave no connection")
     membership = AgoraMembership(connection, everybody=everybody)
     try:
-        _begin(connection, channel, listener)
+        _begin(sdk, connection, channel, listener)
     except BaseException:
         membership.leave()
         raise
     return membership
 
 
-def _begin(connection: Any, channel: Channel, listener: Listener) -> None:
-    from agora.rtc.audio_frame_observer import IAudioFrameObserver
-    from agora.rtc.rtc_connection_observer import IRTCConnectionObserver
+@dataclass(frozen=True, slots=True)
+class _Sdk:
+    """What is used of the SDK."""
 
+    base: Any
+    service: Any
+    audio_observer: type
+    connection_observer: type
+
+
+def _load() -> _Sdk:
+    """Import the SDK, whatever its import does. Raises SourceError."""
+    try:
+        from agora.rtc import agora_base
+        from agora.rtc.agora_service import AgoraService
+        from agora.rtc.audio_frame_observer import IAudioFrameObserver
+        from agora.rtc.rtc_connection_observer import IRTCConnectionObserver
+    except (Exception, SystemExit) as error:
+        # It ends the process when its library is not where it expects it.
+        log.exception("agora_sdk_not_loaded")
+        reason = f"the SDK cannot be loaded: {type(error).__name__}"
+        raise SourceError(SourceFault.CANNOT_OPEN, reason, retryable=False) from None
+    return _Sdk(agora_base, AgoraService, IAudioFrameObserver, IRTCConnectionObserver)
+
+
+def _begin(sdk: _Sdk, connection: Any, channel: Channel, listener: Listener) -> None:
     # The SDK calls whatever its interfaces name: theirs do nothing.
-    connection_observer = type("ConnectionObserver", (_ConnectionEars, IRTCConnectionObserver), {})
-    audio_observer = type("AudioObserver", (_AudioEars, IAudioFrameObserver), {})
+    connection_observer = type("ConnectionObserver", (_ConnectionEars, sdk.connection_observer), {})
+    audio_observer = type("AudioObserver", (_AudioEars, sdk.audio_observer), {})
     connection.register_observer(connection_observer(listener))
     user = connection.get_local_user()
     # Before the observer is registered: the SDK asks for that order.
@@ -107,18 +129,14 @@ def _begin(connection: Any, channel: Channel, listener: Listener) -> None:
         raise _error_of(ERRORS.get(abs(status), status))
 
 
-def _service_of(app_id: str) -> Any:
+def _service_of(sdk: _Sdk, app_id: str) -> Any:
     """Return the process's one service, made with the first channel. Raises SourceError."""
-    from agora.rtc import agora_base as base
-    from agora.rtc.agora_service import AgoraService
-
     global _service  # noqa: PLW0603 - the SDK allows one in a process
     with _lock:
         if _service is None:
-            service = AgoraService()
-            config = base.AgoraServiceConfig(
-                appid=app_id, enable_video=0, audio_scenario=base.AudioScenarioType.AUDIO_SCENARIO_DEFAULT
-            )
+            service = sdk.service()
+            scenario = sdk.base.AudioScenarioType.AUDIO_SCENARIO_DEFAULT
+            config = sdk.base.AgoraServiceConfig(appid=app_id, enable_video=0, audio_scenario=scenario)
             status = service.initialize(config)
             if status != 0:
                 raise SourceError(SourceFault.CANNOT_OPEN, f"the SDK could not be started: {status}")

@@ -85,6 +85,8 @@ class Ears:
         """Keep a piece of audio; the oldest one makes room."""
         frame = Frame(user, self._clock(), pcm)
         with self._lock:
+            # Audio says it too, should the news of it have been lost.
+            self.connected_at = self.connected_at or frame.at
             self._dropped += len(self._frames) == MAX_FRAMES
             self._frames.append(frame)
 

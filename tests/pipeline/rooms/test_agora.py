@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +31,7 @@ pytestmark = pytest.mark.usefixtures("nothing_blocks")
 
 QUICK = NetworkSettings(connect_timeout_s=3.0, read_timeout_s=1.0)
 TALK_S = 1.2
+BAN = [2.6, "on_connection_failure", [None, 3]]
 
 
 @pytest.fixture(name="cloud")
@@ -38,7 +41,7 @@ def _cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 
 @asynccontextmanager
-async def joining() -> AsyncIterator[RoomWorkers]:
+async def joining(*, may_lose: bool = False) -> AsyncIterator[RoomWorkers]:
     """Processes that join rooms; all of them must be gone at the end."""
     lost: list[int] = []
     start = Start("daemon.ingest", QUICK, LogSettings(level="warning", format="json"))
@@ -48,7 +51,7 @@ async def joining() -> AsyncIterator[RoomWorkers]:
     try:
         yield workers
         pids = workers.pids
-        assert not lost
+        assert may_lose or not lost
     finally:
         running.cancel()
         await asyncio.wait((running,))
@@ -56,15 +59,11 @@ async def joining() -> AsyncIterator[RoomWorkers]:
 
 
 async def listen(
-    workers: RoomWorkers, channel: Channel, *, seconds: float = 20.0
+    workers: RoomWorkers, channel: Channel
 ) -> tuple[list[Window | LostWindow], SourceError | None]:
-    """Take what a channel gives in so many seconds."""
-    run = RemoteSource(workers, channel, Position(), name="test")
-    taking = asyncio.create_task(take(run.windows()), name="take")
-    await asyncio.wait((taking,), timeout=seconds)
-    await run.stop()
-    async with asyncio.timeout(10):
-        return await taking
+    """Take all that a channel gives."""
+    async with asyncio.timeout(40):
+        return await take(RemoteSource(workers, channel, Position(), name="test").windows())
 
 
 def talk(seed: int) -> Pcm:
@@ -78,8 +77,7 @@ def heard(window: Window | LostWindow) -> Pcm:
 
 async def test_a_mix_and_single_users(cloud: Cloud) -> None:
     users = {"11": {"pcm": talk(1)}, "22": {"pcm": talk(2), "from_s": TALK_S, "muted": [[1.4, 1.9]]}}
-    calls = [[2.6, "on_connection_failure", [None, 3]]]
-    cloud.channel("studio", users=users, calls=calls, token="right")
+    cloud.channel("studio", users=users, calls=[BAN], token="right")
     async with joining() as workers:
         mixed = cloud.asked("studio", token="right")
         single = cloud.asked("studio", token="right", mixed=False)
@@ -157,13 +155,47 @@ async def test_what_goes_wrong_has_its_number(
 
 
 async def test_a_lost_connection_that_comes_back_loses_nothing_else(cloud: Cloud) -> None:
-    calls = [[0.3, "on_reconnecting", [None, 2]], [0.6, "on_reconnected", [None, 15]]]
+    calls = [[0.3, "on_reconnecting", [None, 2]], [0.6, "on_reconnected", [None, 15]], BAN]
     cloud.channel("studio", users={"11": {"pcm": talk(1)}}, calls=calls)
     async with joining() as workers:
-        windows, error = await listen(workers, cloud.asked("studio", mixed=False), seconds=4.0)
-    assert error is None
+        windows, error = await listen(workers, cloud.asked("studio", mixed=False))
+    assert error is not None
+    assert "banned" in str(error), "and nothing before"
     assert [each.user for each in windows] == ["11"]
     assert windows[0].heard_s == pytest.approx(TALK_S, abs=0.05)
+
+
+async def test_a_package_that_cannot_be_loaded_fails_the_stream_and_not_the_process(
+    tmp_path: Path, cloud: Cloud
+) -> None:
+    """The SDK's own import calls `sys.exit` when its library is missing."""
+    (tmp_path / "site" / "agora" / "__init__.py").write_text("import sys\nsys.exit(1)\n", encoding="utf-8")
+    cloud.channel("studio")
+    async with joining() as workers:
+        for _ in range(2):
+            windows, error = await listen(workers, cloud.asked("studio"))
+            assert windows == []
+            assert error is not None
+            assert (error.fault, error.retryable) == (SourceFault.CANNOT_OPEN, False)
+            assert str(error) == "the SDK cannot be loaded: SystemExit"
+
+
+async def test_a_lost_process_is_a_lost_window_of_each_user_and_a_failure(cloud: Cloud) -> None:
+    cloud.channel("studio", users={user: {"pcm": noise(30.0, 0.1)} for user in ("11", "22")})
+    async with joining(may_lose=True) as workers:
+        run = RemoteSource(workers, cloud.asked("studio", mixed=False), Position(), name="test")
+        items = run.windows()
+        async with asyncio.timeout(25):
+            first = [await anext(items), await anext(items)]
+            for pid in workers.pids:
+                os.kill(pid, signal.SIGKILL)
+            rest, error = await take(items)
+    assert {each.user for each in first} == {each.user for each in rest} == {"11", "22"}
+    assert [type(each) for each in rest] == [LostWindow] * 2
+    assert [each.index for each in (*first, *rest)] == [0, 1, 2, 3]
+    assert [each.place for each in (*first, *rest)] == [0, 0, 1, 1]
+    assert error is not None
+    assert (error.fault, error.retryable) == (SourceFault.CANNOT_OPEN, True)
 
 
 async def test_applications_beyond_the_limit_wait_for_a_place(
@@ -171,18 +203,19 @@ async def test_applications_beyond_the_limit_wait_for_a_place(
 ) -> None:
     monkeypatch.setattr(rooms, "MAX_APPLICATIONS", 1)
     other = Cloud(tmp_path / "other")
-    cloud.channel("studio", users={"11": {"pcm": talk(1)}})
-    other.channel("studio", users={"11": {"pcm": talk(2)}})
+    for each in (cloud, other):
+        each.channel("studio", users={"11": {"pcm": talk(1)}}, calls=[BAN])
     async with joining() as workers:
-        first = asyncio.create_task(listen(workers, cloud.asked("studio"), seconds=3.0), name="first")
-        await asyncio.sleep(2.5)
+        first = asyncio.create_task(listen(workers, cloud.asked("studio")), name="first")
+        while not workers.running:  # noqa: ASYNC110 - a process has no event
+            await asyncio.sleep(0.01)
         _, refused = await listen(workers, other.asked("studio"))
         assert refused is not None
         assert (refused.fault, refused.retryable) == (SourceFault.CANNOT_OPEN, True)
-        (windows, error) = await first
+        assert "1 applications" in str(refused)
+        windows, _ = await first
         assert len(windows) == 1
-        assert error is None
-        windows, error = await listen(workers, other.asked("studio"), seconds=4.0)
+        windows, _ = await listen(workers, other.asked("studio"))
         assert len(windows) == 1
         assert len(workers.pids) == 1
 
