@@ -119,11 +119,10 @@ class Admission:
         """Return the share (0..1) of the listening threads' time that streams take."""
         return load.listening_s / self._listening_s
 
-    def load_of(self, streams: Iterable[tuple[Demand, bool]]) -> Load:
-        """Return what streams take, each with whether it brings windows now."""
+    def load_of(self, streams: Iterable[tuple[Demand, float]]) -> Load:
+        """Return what streams take, each with how many it counts as: a room is one for every user."""
         words = listening_s = 0.0
-        for demand, heard in streams:
-            weight = 1.0 if heard else UNHEARD
+        for demand, weight in streams:
             words += weight * demand.words
             if self._listening is not None:
                 listening_s += weight * demand.windows * self._listening.cost_s(demand.risks)
@@ -131,7 +130,7 @@ class Admission:
 
     def admits(self, running: Load, demand: Demand) -> bool:
         """Say whether a stream of this demand can be taken on beside others that take `running` together."""
-        more = self.load_of([(demand, True)])
+        more = self.load_of([(demand, 1)])
         if more == Load():
             return True
         if self._clock() < self._full_until:

@@ -50,6 +50,8 @@ from pipeline.network.addresses import AddressPolicy
 from pipeline.pull import PulledSource, abandoned_threads
 from pipeline.report import StreamSpec
 from pipeline.retry import RetryBudget
+from pipeline.rooms import agora
+from pipeline.rooms.workers import RoomWorkers
 from pipeline.source import Position, Source
 from pipeline.stream import Stages
 
@@ -94,6 +96,7 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
         if settings.ingest.processes:
             tasks.start("ingest", parts.ingest.run())
             await parts.ingest.wait_ready()
+        tasks.start("rooms", parts.rooms.run())
         tasks.start("clip expiry", _expire(parts.storage))
         tasks.start("word lists", parts.lists.watch())
         tasks.start("enrolled voices", parts.voices.watch())
@@ -133,6 +136,7 @@ class _Parts:
     contract: AudioStreamContract
     registry: Registry
     ingest: IngestWorkers
+    rooms: RoomWorkers
     lag: LoopLag
     query: StreamQuery
     upkeep: Upkeep
@@ -162,9 +166,11 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     )
     await outbox.start()
     house.push_async_callback(outbox.stop)
-    contract = AudioStreamContract(analysis.taxonomy, settings.accounts)
-    ingest = _ingest(settings, metrics)
-    stages = _stages(settings, analysis, addresses, ingest, storage.clips)
+    contract = AudioStreamContract(analysis.taxonomy, settings.accounts, agora_sdk=agora.installed())
+    start = Start(INGEST_MODULE, settings.network, settings.logs)
+    ingest = _ingest(settings, start, metrics)
+    rooms = RoomWorkers(start, on_lost=metrics.ingest_restarts.inc)
+    stages = _stages(settings, analysis, addresses, ingest, rooms, storage.clips)
     admission = Admission(
         analysis.recognition,
         settings.recogniser.max_load,
@@ -189,6 +195,7 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
         contract,
         registry,
         ingest,
+        rooms,
         lag,
         query,
         upkeep,
@@ -220,8 +227,7 @@ def _show(metrics: Metrics, admission: Admission, registry: Registry, lag: LoopL
     )
 
 
-def _ingest(settings: Settings, metrics: Metrics) -> IngestWorkers:
-    start = Start(INGEST_MODULE, settings.network, settings.logs)
+def _ingest(settings: Settings, start: Start, metrics: Metrics) -> IngestWorkers:
     ingest = IngestWorkers(settings.ingest.processes, start, on_lost=metrics.ingest_restarts.inc)
     metrics.gauge("audiowarden_ingest_workers", "Ingest processes that take streams.", lambda: ingest.running)
     metrics.gauge(
@@ -237,9 +243,12 @@ def _stages(
     analysis: Analysis,
     addresses: AddressPolicy,
     ingest: IngestWorkers,
+    rooms: RoomWorkers,
     store: ClipStore,
 ) -> Stages:
     def open_source(spec: StreamSpec, position: Position) -> Source:
+        if spec.channel is not None:
+            return RemoteSource(rooms, spec.channel, position, name=spec.stream_id)
         if settings.ingest.processes:
             return RemoteSource(ingest, spec.url, position, name=spec.stream_id)
         return PulledSource(spec.url, position, addresses, settings.network, name=spec.stream_id)

@@ -20,7 +20,8 @@ from daemon.outbox import Outbox
 from daemon.patience import LEDGER_RETRY_S, patiently
 from daemon.sink import StreamSink
 from pipeline.report import StreamEnd
-from pipeline.stream import Stages, Stream
+from pipeline.room import stream_of
+from pipeline.stream import Stages
 
 log = structlog.get_logger()
 
@@ -123,7 +124,7 @@ class Registry:
     @property
     def load(self) -> Load:
         """What the streams take together."""
-        return self._admission.load_of((live.demand, live.heard) for live in self._live.values())
+        return self._admission.load_of((live.demand, live.weight) for live in self._live.values())
 
     @property
     def live_count(self) -> int:
@@ -233,7 +234,7 @@ class Registry:
         log.info("stream_ended", fault=fault, reason=end.reason, streamed_s=round(end.streamed_s, 1))
 
     async def _run(self, call: StreamCall, sink: StreamSink, live: Live) -> StreamEnd:
-        stream = Stream(call.spec, self._stages, sink, sink.position, sink.heard_s)
+        stream = stream_of(call.spec, self._stages, sink, sink.position, sink.heard_s)
         self._metrics.streams.inc()
         log.info("stream_started", account=call.spec.account, next_window=sink.position.next_index)
         running = asyncio.create_task(stream.run(), name=f"run {call.spec.stream_id}")

@@ -28,9 +28,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """What is kept of the window before: its index, its words, and its sound where songs are looked for."""
+    """What is kept of the window before: its place, its words, and its sound where songs are looked for."""
 
-    index: int
+    place: int
     transcript: Transcript
     pcm: Pcm | None = None
 
@@ -98,7 +98,7 @@ class Analyser:
     ) -> Analysis:
         samples = to_samples(window.pcm)
         shown = _shown(spec, window, previous)
-        previous = previous if previous is not None and previous.index == window.index - 1 else None
+        previous = previous if previous is not None and previous.place == window.place - 1 else None
         before = previous.transcript if previous is not None else None
         talking = before is not None and is_plain_speech(before)
         activity = await self._run(partial(self._gate.judge, samples, window.speech_share, talking=talking))
@@ -109,7 +109,9 @@ class Analyser:
         try:
             transcript, route = EMPTY_TRANSCRIPT, None
             if recognised:
-                transcript, route = await self._transcribe(spec, window, samples, before, deadline)
+                # Whoever speaks in a room has the turns of a stream of his own.
+                voice = spec.stream_id if window.user is None else f"{spec.stream_id} {window.user}"
+                transcript, route = await self._transcribe(spec, voice, window, samples, before, deadline)
             if activity.assumed and not is_plain_speech(transcript):
                 activity = await self._run(partial(self._gate.judge, samples, window.speech_share))
                 transcript = transcript if activity.worth else EMPTY_TRANSCRIPT
@@ -139,26 +141,27 @@ class Analyser:
         if analysis is None:
             return None
         remembers = self._listener is not None and self._listener.remembers(spec.risks)
-        return Previous(window.index, analysis.transcript, window.pcm if remembers else None)
+        return Previous(window.place, analysis.transcript, window.pcm if remembers else None)
 
     async def _transcribe(
         self,
         spec: StreamSpec,
+        voice: str,
         window: Window,
         samples: Samples,
         before: Transcript | None,
         deadline: float | None,
     ) -> tuple[Transcript, Route | None]:
-        """Return the words of a window, and whose they are."""
+        """Return the words of a window, and which recogniser's they are; `voice` is whose turn it is."""
         utterance = Utterance(samples, spec.language, identify=RiskType.LANGUAGE in spec.risks)
         route = None
         if self._screen is not None:
             spoken_s = window.speech_share * len(samples) / SAMPLE_RATE_HZ
-            screened = await self._screen.read(spec, utterance, spoken_s, before, deadline=deadline)
+            screened = await self._screen.read(spec, voice, utterance, spoken_s, before, deadline=deadline)
             if screened.transcript is not None:
                 return screened.transcript, screened.route
             route = screened.route
-        return await self._transcriber.transcribe(spec.stream_id, utterance, deadline=deadline), route
+        return await self._transcriber.transcribe(voice, utterance, deadline=deadline), route
 
     async def _listen(
         self, spec: StreamSpec, samples: Samples, previous: Previous | None, activity: Activity
@@ -182,6 +185,6 @@ def _shown(spec: StreamSpec, window: Window, previous: Previous | None) -> Trans
 
     A window further back than that has no part in this one: there is a gap between them.
     """
-    if not spec.previous_text or previous is None or previous.index < window.index - spec.moderate_every:
+    if not spec.previous_text or previous is None or previous.place < window.place - spec.moderate_every:
         return None
     return previous.transcript

@@ -80,6 +80,7 @@ class Screen:
     async def read(
         self,
         spec: StreamSpec,
+        voice: str,
         utterance: Utterance,
         spoken_s: float,
         before: Transcript | None,
@@ -91,7 +92,7 @@ class Screen:
 
         Raises RecognitionError, and OverloadedError past the deadline.
         """
-        screened = await self._read(spec, utterance, spoken_s, before, deadline)
+        screened = await self._read(spec, voice, utterance, spoken_s, before, deadline)
         self._small_share += SHARE_WEIGHT * ((screened.route is not Route.STRAIGHT) - self._small_share)
         self._large_share += SHARE_WEIGHT * ((screened.route is not Route.CLEARED) - self._large_share)
         return screened
@@ -99,6 +100,7 @@ class Screen:
     async def _read(
         self,
         spec: StreamSpec,
+        voice: str,
         utterance: Utterance,
         spoken_s: float,
         before: Transcript | None,
@@ -106,7 +108,7 @@ class Screen:
     ) -> Screened:
         if not self._knows(utterance):
             return Screened(Route.STRAIGHT)
-        transcript = await self._transcriber.transcribe(spec.stream_id, utterance, deadline=deadline)
+        transcript = await self._transcriber.transcribe(voice, utterance, deadline=deadline)
         if not is_sure(transcript, spoken_s, utterance.language):
             return Screened(Route.UNSURE)
         search = partial(self._words.search, spec.account, transcript, before, shown=None)

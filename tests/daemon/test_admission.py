@@ -87,7 +87,7 @@ def listening(cost_s: float | None = None, clock: Clock | None = None) -> Admiss
 
 def test_streams_that_ask_for_sounds_alone_are_refused_when_listening_is_full() -> None:
     admission = listening()
-    assert admission.load_of([(SOUNDS, True)] * 15) == Load(0.0, 15.0)
+    assert admission.load_of([(SOUNDS, 1)] * 15) == Load(0.0, 15.0)
     assert admission.listening_share(Load(0.0, 15.0)) == pytest.approx(0.75)
     assert admission.admits(Load(0.0, 15.0), SOUNDS)
     assert not admission.admits(Load(0.0, 15.5), SOUNDS)
@@ -97,7 +97,7 @@ def test_streams_that_ask_for_sounds_alone_are_refused_when_listening_is_full() 
 def test_words_and_sounds_are_counted_apart() -> None:
     admission = listening(cost_s=0.2)
     both = demand_of(spec(risks=frozenset({RiskType.ABUSE, RiskType.MOAN})))
-    assert admission.load_of([(both, True)]) == Load(1.0, 0.5)
+    assert admission.load_of([(both, 1)]) == Load(1.0, 0.5)
     assert admission.admits(Load(79.0, 15.5), both)
     assert not admission.admits(Load(79.5, 0.0), both)
     assert not admission.admits(Load(0.0, 15.6), both)
@@ -107,8 +107,8 @@ def test_words_and_sounds_are_counted_apart() -> None:
 def test_fewer_windows_and_none_cost_less() -> None:
     admission = listening()
     seldom = demand_of(spec(risks=SOUNDS.risks, moderate_every=4))
-    assert admission.load_of([(seldom, True)]).listening_s == pytest.approx(0.25)
-    assert admission.load_of([(SOUNDS, False)]).listening_s == pytest.approx(UNHEARD)
+    assert admission.load_of([(seldom, 1)]).listening_s == pytest.approx(0.25)
+    assert admission.load_of([(SOUNDS, UNHEARD)]).listening_s == pytest.approx(UNHEARD)
 
 
 def test_a_window_given_up_closes_the_door_to_sounds_too() -> None:

@@ -49,7 +49,7 @@ async def read(
     stream = stream or spec()
     said_before = dataclasses.replace(SURE, text=before) if before else None
     utterance = Utterance(SAMPLES, stream.language, identify)
-    return await screen.read(stream, utterance, SPOKEN_S, said_before, deadline=None)
+    return await screen.read(stream, stream.stream_id, utterance, SPOKEN_S, said_before, deadline=None)
 
 
 async def test_harmless_talk_is_the_small_ones(threads: ThreadPoolExecutor) -> None:
