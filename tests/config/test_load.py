@@ -35,7 +35,7 @@ def test_every_key_is_in_the_default_file() -> None:
             found += keys(inner) if isinstance(inner, type) and hasattr(inner, "model_fields") else [name]
         return found
 
-    from config.settings import AccountSettings
+    from config.accounts import AccountSettings
 
     missing = [
         key for key in [*keys(Settings), *keys(AccountSettings)] if f"{key} =" not in text and key not in text

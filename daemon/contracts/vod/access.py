@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
-from config.settings import AccountSettings, VodSettings
+from config.accounts import AccountSettings, VodSettings
 from daemon.accounts import Account, Accounts
 from daemon.contracts.vod import replies
 from daemon.contracts.vod.replies import RefusedError
