@@ -16,6 +16,7 @@ LAYERS = ("config", "models", "pipeline", "daemon")
 MAX_FILE_LINES = 350
 MAX_FUNCTION_LINES = 60
 ONLY_IN = {
+    "agora": {"pipeline/rooms/agora.py"},
     "av": {"pipeline/decode.py", "pipeline/encode.py"},
     "faster_whisper": {"models/recognition/whisper.py"},
     "ctranslate2": {"models/recognition/whisper.py"},
@@ -26,6 +27,11 @@ ONLY_IN = {
     "profanity_check": {"models/text/insults.py"},
     "webrtcvad": {"pipeline/speech.py"},
     "sqlite3": {"daemon/ledger"},
+    "aioboto3": {"daemon/storage/s3_clients.py"},
+    "aiobotocore": {"daemon/storage/s3_clients.py"},
+    "botocore": {"daemon/storage/s3_faults.py"},
+    "m3u8": {"pipeline/recording/hls.py"},
+    "mpegdash": {"pipeline/recording/dash.py"},
 }
 """Libraries behind one door each: a file, or a folder."""
 

@@ -9,7 +9,8 @@ import typer
 from typer.core import TyperGroup
 
 COMMANDS = (
-    "serve", "moderate", "check", "evaluate", "models", "lists", "callbacks", "voices", "songs",
+    "serve", "moderate", "export", "extract", "check", "evaluate",
+    "models", "lists", "callbacks", "voices", "songs",
 )  # fmt: skip
 """Each is a module of this folder, with its own `app` or a function of its name."""
 

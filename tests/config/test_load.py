@@ -35,7 +35,7 @@ def test_every_key_is_in_the_default_file() -> None:
             found += keys(inner) if isinstance(inner, type) and hasattr(inner, "model_fields") else [name]
         return found
 
-    from config.settings import AccountSettings
+    from config.accounts import AccountSettings
 
     missing = [
         key for key in [*keys(Settings), *keys(AccountSettings)] if f"{key} =" not in text and key not in text
@@ -115,6 +115,7 @@ def test_settings_are_frozen_and_mask_secrets(tmp_path: Path) -> None:
         ),
         ("[[accounts]]\nname='a'\naccess_key=5\n", "accounts[0].access_key: Input should be a valid string"),
         ("[recogniser]\ncompute_type='int7'\n", "recogniser.compute_type: must be one of auto"),
+        ("[recogniser]\nscreen_model='base'\n", "recogniser: screen_model is 'base' as model is"),
         (
             "[clips]\npublic_base_url='clips.test'\n",
             "clips.public_base_url: must be an http or https address",

@@ -10,19 +10,40 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     StringConstraints,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from daemon.contracts.audiostream import names
+from pipeline.rooms.channel import MAX_LISTED_USERS
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Given = Annotated[Text | None, BeforeValidator(lambda value: None if value == "" else value)]
 """Clients written in Go send every field of a structure, empty where nothing was set."""
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
-UserIds = Annotated[list[int | str], Field(fail_fast=True)]
+MAX_UID = 2**32 - 1
+MAX_UID_DIGITS = 10
+
+
+def _uid(value: object) -> int:
+    """Take a uint32, as a number or in digits."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= MAX_UID_DIGITS:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_UID:
+        raise PydanticCustomError("uid", "must be uint32 numbers")
+    return value
+
+
+Uid = Annotated[
+    int,
+    PlainValidator(_uid),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^[0-9]{1,10}$"}]}),
+]
+UserIds = Annotated[list[Uid], Field(fail_fast=True, max_length=MAX_LISTED_USERS)]
 """Only the first fault is told: a megabyte of them would take a second to describe."""
 Flag = Literal[0, 1]
 
@@ -55,12 +76,22 @@ class AgoraParam(Part):
     appId: Text
     channel: Text
     token: str | None = None
-    uid: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    uid: Annotated[int, Field(ge=0, le=MAX_UID)] | None = None
     isMixingEnabled: bool = True
     channelProfile: Flag = 0
-    subscribeMode: str | int | None = None
+    subscribeMode: Literal["AUTO", "TRUSTED", "UNTRUSTED"] | None = None
     trustedUserIdList: UserIds | None = None
     untrustedUserIdList: UserIds | None = None
+
+    @model_validator(mode="after")
+    def _somebody_to_hear(self) -> AgoraParam:
+        if self.subscribeMode == "UNTRUSTED" and not self.isMixingEnabled and not self.untrustedUserIdList:
+            raise PydanticCustomError(
+                "needed_for_mode",
+                "is required for subscribeMode {mode}",
+                {"field": "untrustedUserIdList", "mode": self.subscribeMode},
+            )
+        return self
 
 
 class TrtcParam(Part):

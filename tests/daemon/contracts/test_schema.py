@@ -19,6 +19,11 @@ def accept(body: dict[str, Any]) -> AudioStreamCall:
     return AudioStreamContract(load_taxonomy(), [account()]).accept("a" * 32, "acme", body)
 
 
+def agora(**params: Any) -> dict[str, Any]:
+    """A request for an AGORA channel."""
+    return request(data={"streamType": "AGORA", "agoraParam": {"appId": "a", "channel": "c", **params}})
+
+
 def refusal(body: dict[str, Any], language: str = "en") -> str:
     with pytest.raises(ValidationError) as caught:
         accept(body)
@@ -64,6 +69,15 @@ def refusal(body: dict[str, Any], language: str = "en") -> str:
             request(data={"streamType": "AGORA", "agoraParam": {"appId": "a", "channel": "c", "uid": 2**32}}),
             "data.agoraParam.uid must be at most 4294967295",
         ),
+        (
+            agora(isMixingEnabled=False, subscribeMode="UNTRUSTED"),
+            "data.agoraParam.untrustedUserIdList is required for subscribeMode UNTRUSTED",
+        ),
+        (agora(subscribeMode="SOME"), "data.agoraParam.subscribeMode must be one of 'AUTO'"),
+        (agora(trustedUserIdList=["12a"]), "data.agoraParam.trustedUserIdList must be uint32 numbers"),
+        (agora(trustedUserIdList=["4294967296"]), "data.agoraParam.trustedUserIdList must be uint32"),
+        (agora(trustedUserIdList=[True]), "data.agoraParam.trustedUserIdList must be uint32 numbers"),
+        (agora(trustedUserIdList=[1] * 1001), "data.agoraParam.trustedUserIdList takes at most 1000 items"),
         (
             request(
                 data={
