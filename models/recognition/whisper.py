@@ -22,13 +22,19 @@ from models.recognition.hush import babble, halve, pooled
 from models.recognition.inventions import Reading, chanted, is_doubtful, judge, sound_seconds
 from models.recognition.languages import HAN_LANGUAGES, Choice, choose, overruled, token_limit
 from models.recognition.processor import one_thread_for_blas, prefer_wide_vectors
-from models.recognition.squeeze import SHORT_FRAMES, SILENCE_FRAMES, WINDOW_FRAMES, fitted, frames_for
+from models.recognition.squeeze import (
+    HOP_SAMPLES,
+    SHORT_FRAMES,
+    SILENCE_FRAMES,
+    WINDOW_FRAMES,
+    fitted,
+    frames_for,
+)
 from models.results import Transcript
 
 Encoded = NDArray[np.float32]
 """What the encoder makes of windows, shape (windows, positions, width)."""
 WINDOW_S = 10.0
-HOP_SAMPLES = 160
 QUIET_FRAMES = 1_500
 """Up to here an encoding of other speech lends the silence that follows it. A decoder that attends to less
 than about four seconds of silence does not find the end of the text, and loops; whose silence it is does not

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.interfaces import Samples
+from models.interfaces import SAMPLE_RATE_HZ, Samples
 from models.recognition.hush import babble, pooled
-from models.recognition.squeeze import SAMPLE_RATE_HZ, SHORT_FRAMES, fitted, squeeze
+from models.recognition.squeeze import SHORT_FRAMES, fitted, squeeze
 
 FULL_FRAMES = 1_050
 
