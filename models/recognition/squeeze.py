@@ -3,7 +3,8 @@
 Measured on 77 utterances of 2 to 5 s (LibriSpeech, synthetic voices) in windows of silence: 4.3 % of words
 wrong instead of 4.4 % encoded whole, for 35 % less CPU; in noise of -45 dB 4.3 and 4.5 %. Of windows of two
 utterances with a pause between them, most of which are encoded whole, 15.0 and 15.0 %, and in the noise 8.1
-and 8.3 %. Without MARGIN_FRAMES 0.4 points more were wrong; with a third length of 850 frames 4 points more, in the noise.
+and 8.3 %. Without MARGIN_FRAMES 0.4 points more were wrong; with a third length of 850 frames 4 points more
+of the latter.
 """
 
 from __future__ import annotations
