@@ -61,9 +61,11 @@ class House:
     async def polled(self, body: dict[str, Any]) -> dict[str, Any]:
         """Ask until the work is over; the first answer says that it is not."""
         async with asyncio.timeout(PATIENCE_S):
-            while (answer := await self.post(MEDIA, body))["ErrorCode"] == 1:
+            while True:
+                answer = await self.post(MEDIA, body)
+                if answer["ErrorCode"] != 1:
+                    return answer
                 await asyncio.sleep(0.05)
-        return answer
 
 
 @asynccontextmanager

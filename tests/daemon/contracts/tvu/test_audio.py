@@ -10,7 +10,6 @@ import pytest
 from tests.daemon.contracts.tvu.conftest import FILM_S, Film
 from tests.daemon.contracts.tvu.documents import AUDIO_FOLDER, EXPORT_AUDIO, audio_request
 from tests.daemon.contracts.tvu.house import AUDIO, tvu_house
-from tests.support.media_server import HttpServer
 from tests.support.object_store import ObjectServer
 from tests.support.recorded import RATE_HZ, lag, samples
 
