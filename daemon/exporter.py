@@ -174,8 +174,7 @@ def _cut_of(recording: Recording, export: Export) -> Cut:
         text = f"the span begins {start_s:.3f} s after the beginning of the recording{length}"
         raise RecordingError(RecordingFault.OUTSIDE, text)
     lacking_s = 0.0 if wanted_s is None else max(0.0, wanted_s - (end_s - first_s))
-    began_at = recording.begins_at if recording.begins_at is not None else export.span.begins_at
-    return Cut(first_s, end_s, lacking_s, began_at)
+    return Cut(first_s, end_s, lacking_s, export.span.recording_began_at(recording.begins_at))
 
 
 def why(error: RecordingError | StorageError, export: Export) -> str:

@@ -16,8 +16,6 @@ __all__ = ["object_credentials", "object_server"]
 
 FILM_S = 24
 SEGMENT_S = 4
-MEDIA_EPOCH_S = 1673290838.963
-"""When the documented request's recording began: its StartPos less its StartTime."""
 
 
 @dataclass(frozen=True, slots=True)

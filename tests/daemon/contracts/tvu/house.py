@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -53,7 +54,8 @@ class House:
     async def post(self, path: str, body: Any) -> dict[str, Any]:
         """Send a body: JSON, or, if it is a string or bytes, as it is."""
         raw = isinstance(body, str | bytes)
-        async with self.client.post(path, data=body if raw else None, json=None if raw else body) as answer:
+        data = io.BytesIO(body.encode() if isinstance(body, str) else body) if raw else None
+        async with self.client.post(path, data=data, json=None if raw else body) as answer:
             assert answer.status == (413 if raw and len(body) > 1024 * 1024 else 200)
             document: dict[str, Any] = await answer.json()
             return document

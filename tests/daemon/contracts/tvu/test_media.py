@@ -108,7 +108,9 @@ async def test_the_documented_request_works_as_printed(
     )
     assert first == {**WORKING, "VideoPath": path}
     # Whole segments were joined: from 2,760 s to 3,480 s.
-    assert answer == {**DONE, "VideoPath": path, "LackLength": 0, "Duration": 720_000}
+    began_ms = 1673293611963 - 2773_000
+    true = {"LackLength": 0, "StartPos": began_ms + 2760_000, "Duration": 720_000}
+    assert answer == {**DONE, "VideoPath": path, **true}
     result = fetched(object_server, answer, tmp_path, "pp-va-001")
     assert len(samples(result, 8000)) / 8000 == pytest.approx(720, abs=0.5)
     assert object_server.keys("pp-va-001") == [path.removeprefix("/")]
