@@ -236,6 +236,10 @@ class JobSettings(Section):
     keep_days: Annotated[float, Field(gt=0, le=3650)] = 30.0
 
 
+MAX_PRESIGNED_HOURS = 7 * 24
+"""Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters"."""
+
+
 class ClipSettings(Section):
     """The audio clips that callbacks point to."""
 
@@ -254,6 +258,17 @@ class ClipSettings(Section):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("must be an http or https address such as https://clips.example.org")
         return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _possible_in_a_bucket(self) -> ClipSettings:
+        if self.store == "s3" and not self.bucket:
+            raise ValueError('store = "s3" needs a bucket')
+        if self.store == "s3" and self.retention_hours > MAX_PRESIGNED_HOURS:
+            raise ValueError(
+                f'retention_hours can be {MAX_PRESIGNED_HOURS} at most with store = "s3": '
+                "presigned addresses live no longer than 7 days"
+            )
+        return self
 
 
 class LogSettings(Section):

@@ -36,9 +36,9 @@ from daemon.openapi import OpenApiRoutes
 from daemon.outbox import Outbox
 from daemon.registry import Registry
 from daemon.signing import Signer
-from daemon.storage.interfaces import StorageError
-from daemon.storage.local import LocalClipStore
-from daemon.storage.routes import ClipRoutes
+from daemon.storage.interfaces import ClipStore, StorageError
+from daemon.storage.opened import Storage, opened_storage
+from daemon.storage.routes import ClipRoutes, ObjectRoutes
 from daemon.tasks import Tasks
 from daemon.upkeep import Upkeep
 from models.songs.index import SongIndex
@@ -94,7 +94,7 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
         if settings.ingest.processes:
             tasks.start("ingest", parts.ingest.run())
             await parts.ingest.wait_ready()
-        tasks.start("clip expiry", _expire(parts.store))
+        tasks.start("clip expiry", _expire(parts.storage))
         tasks.start("word lists", parts.lists.watch())
         tasks.start("enrolled voices", parts.voices.watch())
         tasks.start("enrolled songs", parts.songs.watch())
@@ -125,7 +125,7 @@ class _Parts:
 
     metrics: Metrics
     ledger: SqliteLedger
-    store: LocalClipStore
+    storage: Storage
     lists: CustomerLists
     voices: Enrolled[VoiceIndex]
     songs: Enrolled[SongIndex]
@@ -144,7 +144,7 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     ledger = await SqliteLedger.open(settings.data_dir)
     house.push_async_callback(ledger.close)
     base_url = settings.clips.public_base_url or url
-    store = await asyncio.to_thread(LocalClipStore, settings.data_dir, base_url, settings.clips)
+    storage = await house.enter_async_context(opened_storage(settings, base_url))
     lists = CustomerLists(settings.accounts)
     await lists.load()
     analysis = await house.enter_async_context(loaded_analysis(settings, lists.of))
@@ -164,7 +164,7 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     house.push_async_callback(outbox.stop)
     contract = AudioStreamContract(analysis.taxonomy, settings.accounts)
     ingest = _ingest(settings, metrics)
-    stages = _stages(settings, analysis, addresses, ingest, store)
+    stages = _stages(settings, analysis, addresses, ingest, storage.clips)
     admission = Admission(analysis.batcher, settings.recogniser.max_load)
     metrics.watch_recogniser(analysis.batcher)
     registry = Registry(ledger.streams, outbox, {contract.name: contract}, stages, metrics, admission)
@@ -176,7 +176,7 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     return _Parts(
         metrics,
         ledger,
-        store,
+        storage,
         lists,
         voices,
         songs,
@@ -227,7 +227,7 @@ def _stages(
     analysis: Analysis,
     addresses: AddressPolicy,
     ingest: IngestWorkers,
-    store: LocalClipStore,
+    store: ClipStore,
 ) -> Stages:
     def open_source(spec: StreamSpec, position: Position) -> Source:
         if settings.ingest.processes:
@@ -248,7 +248,9 @@ def _routes(settings: Settings, parts: _Parts) -> web.Application:
     AudioStreamRoutes(
         parts.contract, accounts, parts.registry, parts.addresses, parts.metrics, parts.query
     ).add_to(app)
-    ClipRoutes(parts.store).add_to(app)
+    ClipRoutes(parts.storage.local_clips).add_to(app)
+    if parts.storage.folder is not None:
+        ObjectRoutes(parts.storage.folder).add_to(app)
     OpenApiRoutes([audiostream.describe()]).add_to(app)
     HealthRoutes(parts.metrics, partial(_unready, parts)).add_to(app)
     return app
@@ -266,11 +268,11 @@ async def _unready(parts: _Parts) -> str:
     return ""
 
 
-async def _expire(store: LocalClipStore) -> None:
+async def _expire(storage: Storage) -> None:
     """Delete clips that have lived long enough; runs until cancelled."""
     while True:
         try:
-            expired = await store.expire()
+            expired = await storage.expire_clips()
         except StorageError as error:
             tell("clips_not_expired", error)
         else:

@@ -97,7 +97,7 @@ class LocalClipStore:
         Raises StorageError, after deleting what it can, when something cannot be read or deleted.
         """
         now = self._clock()
-        sweep = _Sweep(self._folder, stored_until=now - self._retention_s, today=_day(now))
+        sweep = _Sweep(self._folder, stored_until=now - self._retention_s, today=day_of(now))
         steps = sweep.steps()
         # A generator that is dropped when this is cancelled closes its folder once its step has ended.
         while await asyncio.to_thread(next, steps, False):
@@ -109,7 +109,7 @@ class LocalClipStore:
         return sweep.deleted
 
     def _path(self, name: str, expires: int) -> Path:
-        return self._folder / _day(expires) / name
+        return self._folder / day_of(expires) / name
 
 
 class _Sweep:
@@ -170,7 +170,8 @@ class _Sweep:
         self.reason = self.reason or reason(error)
 
 
-def _day(epoch_s: float) -> str:
+def day_of(epoch_s: float) -> str:
+    """Return the UTC day, as day folders are named."""
     return datetime.fromtimestamp(epoch_s, UTC).date().isoformat()
 
 

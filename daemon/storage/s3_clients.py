@@ -23,13 +23,8 @@ log = structlog.get_logger()
 
 MAX_CLIENTS = 16
 """Regions at once; one that nobody uses makes room."""
-CONNECT_S = 5.0
-READ_S = 60.0
-"""How long the store may be silent: joining large parts takes it a while."""
 OPEN_S = 30.0
 """For finding credentials, which may mean asking the cloud's metadata service."""
-PATIENCE_S = 90.0
-"""So long a store that is away is asked again: a restart or a failover of it costs no job."""
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 10.0
 SLOWEST_BYTES_PER_S = 256 * 1024
 """What a call sends or reads must not be slower, on the whole."""
@@ -41,6 +36,17 @@ REGION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 Fault = Callable[[BaseException, str], StorageError]
 
 
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long the object store is waited for."""
+
+    connect_s: float = 5.0
+    silence_s: float = 60.0
+    """Joining large parts takes it a while."""
+    patience_s: float = 90.0
+    """So long a store that is away is asked again: a restart or a failover of it costs no job."""
+
+
 @dataclass(slots=True)
 class _Open:
     client: Any
@@ -50,10 +56,10 @@ class _Open:
 class S3Clients:
     """The clients of all regions, each opened when it is first needed and kept open."""
 
-    def __init__(self, settings: S3Settings, patience_s: float = PATIENCE_S) -> None:
-        """Opens nothing. `patience_s`: how long a store that is away is asked again."""
+    def __init__(self, settings: S3Settings, deadlines: Deadlines | None = None) -> None:
+        """Opens nothing."""
         self._settings = settings
-        self._patience_s = patience_s
+        self.deadlines = deadlines or Deadlines()
         self._session: Any = None
         self._open: dict[str, _Open] = {}
         self._opening = asyncio.Lock()
@@ -115,11 +121,12 @@ class S3Clients:
     ) -> Any:
         """Run `attempt` until it succeeds, fails for good, or the patience is at its end."""
         clock = asyncio.get_running_loop().time
-        until = clock() + (self._patience_s if patience_s is None else patience_s)
+        until = clock() + (self.deadlines.patience_s if patience_s is None else patience_s)
+        attempt_s = OPEN_S + self.deadlines.silence_s + size / SLOWEST_BYTES_PER_S
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                async with asyncio.timeout(OPEN_S + READ_S + size / SLOWEST_BYTES_PER_S):
+                async with asyncio.timeout(attempt_s):
                     return await attempt()
             except EXPECTED as error:
                 problem = fault(error, self.store)
@@ -141,7 +148,7 @@ class S3Clients:
                 "s3",
                 region_name=region or self._session.region_name or DEFAULT_REGION,
                 endpoint_url=self._settings.endpoint_url or None,
-                config=_config(self._settings),
+                config=_config(self._settings, self.deadlines),
             )
             # It reads models and credentials from the disk, so a thread does it, with a loop of its own;
             # a client belongs to a loop only from its first request on.
@@ -159,15 +166,16 @@ class S3Clients:
         raise StorageError(f"more than {MAX_CLIENTS} regions of the object store are in use at once")
 
 
-def _config(settings: S3Settings) -> Any:
+def _config(settings: S3Settings, deadlines: Deadlines) -> Any:
     style = settings.addressing
     if style == "auto" and settings.endpoint_url:
         style = "path"
     return AioConfig(
         signature_version="s3v4",
-        s3={"addressing_style": style},
-        connect_timeout=CONNECT_S,
-        read_timeout=READ_S,
+        # What is sent is vouched for by its signed MD5: hashing all of it once more would hold the loop.
+        s3={"addressing_style": style, "payload_signing_enabled": False},
+        connect_timeout=deadlines.connect_s,
+        read_timeout=deadlines.silence_s,
         max_pool_connections=32,
         # The longer patience is ours (`patiently`): here only hiccups are smoothed.
         retries={"mode": "standard", "total_max_attempts": 2},

@@ -41,7 +41,8 @@ REFUSED = {
     "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "EntityTooLarge",
     "EntityTooSmall", "ExpiredToken", "InvalidAccessKeyId", "InvalidArgument",
     "InvalidBucketName", "InvalidObjectState", "InvalidPart", "InvalidRange", "InvalidSecurity",
-    "InvalidToken", "KeyTooLongError", "PermanentRedirect", "301", "RequestTimeTooSkewed", "SignatureDoesNotMatch",
+    "InvalidToken", "KeyTooLongError", "PermanentRedirect", "301", "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
 }  # fmt: skip
 CANNOT_JOIN = {"501", "NotImplemented", "XNotImplemented", "405", "MethodNotAllowed", "InvalidRequest"}
 """What stores say that know no copies of parts, or none between these two places."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from daemon.storage.interfaces import RefusedError, StorageError
-from daemon.storage.s3_clients import FIRST_PAUSE_S, READ_S, S3Clients
+from daemon.storage.s3_clients import FIRST_PAUSE_S, S3Clients
 from daemon.storage.s3_faults import EXPECTED, code_of, fault_of
 
 READ_BYTES = 256 * 1024
@@ -57,7 +57,7 @@ class Reading:
 
     async def _next(self, body: Any) -> bytes:
         try:
-            async with asyncio.timeout(READ_S):
+            async with asyncio.timeout(self._clients.deadlines.silence_s):
                 chunk = bytes(await body.read(READ_BYTES))
         except EXPECTED as error:
             self._breaks += 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -74,6 +76,11 @@ def part_bytes(number: int) -> int:
     return FIRST_PART_BYTES << min((number - 1) // PARTS_PER_SIZE, 8)
 
 
+def content_md5(data: bytes) -> str:
+    """Return what the store compares with what arrives (RFC 1864)."""
+    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+
+
 async def put_whole(clients: S3Clients, target: Target, data: bytes) -> None:
     """Store an object in one request. Raises StorageError."""
     mark = secrets.token_hex(16)
@@ -85,6 +92,7 @@ async def put_whole(clients: S3Clients, target: Target, data: bytes) -> None:
             Bucket=target.bucket,
             Key=target.key,
             Body=data,
+            ContentMD5=await asyncio.to_thread(content_md5, data),
             ContentType=target.content_type,
             Metadata={MARK: mark},
             **target.condition,
@@ -110,19 +118,13 @@ class Upload:
 
     async def add(self, data: bytes) -> None:
         """Send the next part; returns when there is room for a further one's memory."""
-
-        async def send(number: int) -> str:
-            answer = await self._call("upload_part", PartNumber=number, Body=data, size=len(data))
-            return str(answer["ETag"])
-
-        await self._start(len(data), send)
+        await self._start(len(data), lambda number: self._put_part(number, data))
 
     async def fetch(self, size: int, read: Callable[[], Coroutine[Any, Any, bytes]]) -> None:
         """Send what `read` returns as the next part, `size` bytes."""
 
         async def send(number: int) -> str:
-            answer = await self._call("upload_part", PartNumber=number, Body=await read(), size=size)
-            return str(answer["ETag"])
+            return await self._put_part(number, await read())
 
         await self._start(size, send)
 
@@ -160,6 +162,11 @@ class Upload:
             tell("upload_not_aborted", error)
         except TimeoutError:
             tell("upload_not_aborted", StorageError(f"no answer within {ABORT_S:g} s"))
+
+    async def _put_part(self, number: int, data: bytes) -> str:
+        md5 = await asyncio.to_thread(content_md5, data)
+        answer = await self._call("upload_part", PartNumber=number, Body=data, ContentMD5=md5, size=len(data))
+        return str(answer["ETag"])
 
     async def _start(self, size: int, send: Callable[[int], Coroutine[Any, Any, str]]) -> None:
         if self._number == MAX_PARTS:

@@ -6,8 +6,9 @@ of the tests that want it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from moto.server import ThreadedMotoServer
 from config.settings import S3Settings
 from daemon.storage.interfaces import Location
 from daemon.storage.s3 import S3Store
-from daemon.storage.s3_clients import S3Clients
+from daemon.storage.s3_clients import Deadlines, S3Clients
 
 BUCKET = "recordings"
 REGION = "us-east-1"
@@ -72,11 +73,14 @@ def object_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def object_server(object_credentials: None) -> Iterator[ObjectServer]:
     """An empty S3 server with the bucket `recordings`, and credentials for it in the environment."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        url = f"http://{host}:{port}"
+    with serving_objects() as store:
+        yield store
+
+
+@contextmanager
+def serving_objects() -> Iterator[ObjectServer]:
+    """Run an empty S3 server with the bucket `recordings`; blocks for a moment."""
+    with listening() as url:
         client = boto3.client("s3", endpoint_url=url, region_name=REGION, config=_config())
         try:
             _reset(client)
@@ -85,6 +89,18 @@ def object_server(object_credentials: None) -> Iterator[ObjectServer]:
             yield store
         finally:
             client.close()
+
+
+@contextmanager
+def listening(port: int = 0) -> Iterator[str]:
+    """Run a server and give its address; all servers of one process hold the same objects."""
+    # A line for each request.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
     finally:
         server.stop()
 
@@ -94,7 +110,17 @@ async def opened(
     server: ObjectServer, *, bucket: str = BUCKET, region: str = "", patience_s: float = 0.0
 ) -> AsyncIterator[S3Store]:
     """A store of one of the server's buckets."""
-    clients = S3Clients(server.settings, patience_s=patience_s)
+    async with opened_at(server.url, bucket=bucket, region=region, patience_s=patience_s) as store:
+        yield store
+
+
+@asynccontextmanager
+async def opened_at(
+    url: str, *, bucket: str = BUCKET, region: str = "", patience_s: float = 0.0, silence_s: float = 20.0
+) -> AsyncIterator[S3Store]:
+    """A store of a bucket, wherever it is."""
+    deadlines = Deadlines(connect_s=2.0, silence_s=silence_s, patience_s=patience_s)
+    clients = S3Clients(S3Settings(endpoint_url=url, region=REGION), deadlines)
     try:
         yield S3Store(clients, Location(bucket, region))
     finally:
@@ -108,7 +134,6 @@ def _config() -> Config:
 
 
 def _reset(client: Any) -> None:
-    """Servers of one process share what they hold."""
     for bucket in client.list_buckets()["Buckets"]:
         name = bucket["Name"]
         for entry in client.list_multipart_uploads(Bucket=name).get("Uploads", ()):
