@@ -40,9 +40,7 @@ def make_audio(
         )
     with closing(stretches(recording, library, 0.0, length_s)) as pieces:
         if _pieces(recording) > 1:
-            cut = cut_audio(
-                pieces, 0.0, length_s, target, form, progress=progress, cancelled=cancelled
-            )
+            cut = cut_audio(pieces, 0.0, length_s, target, form, progress=progress, cancelled=cancelled)
             duration_s, channels = cut.duration_s, 1
         else:
             facts = extract_audio(next(pieces), target, form, progress, cancelled)
