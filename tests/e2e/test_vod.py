@@ -1,10 +1,11 @@
-"""Audio is extracted from real recordings by a real daemon: from a folder, a server, a bucket; over a kill -9."""
+"""A real daemon extracts audio from real recordings: in a folder, on a server, in a bucket."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from huaweicloudsdkvod.v1 import CreateExtractAudioTaskRequest, ExtractAudioTask
 from tests.support.consumer import Consumer, Platform
 from tests.support.daemon_process import ACCESS_KEY, DaemonProcess, configuration
 from tests.support.media_server import HttpServer, encode, free_port
-from tests.support.object_store import BUCKET, REGION, ObjectServer, object_credentials, object_server
+from tests.support.object_store import BUCKET, CREDENTIALS, REGION, ObjectServer, serving_objects
 from tests.support.recorded import samples
 from tests.support.recordings import FILM_S, make_film, make_hls
 from tests.support.vod_house import (
@@ -29,8 +30,6 @@ from tests.support.vod_house import (
     vendor_client,
 )
 
-__all__ = ["object_credentials", "object_server"]
-
 RATE_HZ = 8000
 DONE_S = 30
 
@@ -40,9 +39,40 @@ def _film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_film(tmp_path_factory.mktemp("film"))
 
 
-@pytest.fixture(name="port")
-def _port() -> Iterator[int]:
-    yield free_port()
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A daemon with a media root and an S3 server; its events go to `port`."""
+
+    daemon: DaemonProcess
+    port: int
+    root: Path
+    objects: ObjectServer
+
+
+@pytest.fixture(scope="module", name="running")
+def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One daemon for the tests that do not kill it; it must stop in order."""
+    folder, port = tmp_path_factory.mktemp("daemon"), free_port()
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in CREDENTIALS.items():
+            environment.setenv(name, value)
+        with serving_objects() as objects:
+            daemon = DaemonProcess(configured(folder, port, objects.url))
+            daemon.start()
+            try:
+                yield Running(daemon, port, folder / "media", objects)
+                assert daemon.stop() == 0
+            finally:
+                daemon.kill()
+    assert not daemon.events("request_failed")
+    assert not daemon.events("job_crashed")
+
+
+@asynccontextmanager
+async def meeting(running: Running) -> AsyncIterator[tuple[Consumer, Caller]]:
+    """A consumer of the daemon's events, and a client."""
+    async with Consumer(port=running.port) as consumer, calling(running.daemon.url) as caller:
+        yield consumer, caller
 
 
 def configured(folder: Path, port: int, endpoint_url: str = "") -> Path:
@@ -64,19 +94,6 @@ first_retry_s = 0.2
 max_retry_s = 0.5
 """
     return configuration(folder, extra=vod)
-
-
-@asynccontextmanager
-async def running(config: Path, port: int) -> AsyncIterator[tuple[DaemonProcess, Consumer, Caller]]:
-    """A daemon, the consumer of its events, and a client; the daemon must stop in order."""
-    async with (
-        Consumer(port=port) as consumer,
-        DaemonProcess(config) as daemon,
-        calling(daemon.url) as caller,
-    ):
-        yield daemon, consumer, caller
-        assert await asyncio.to_thread(daemon.stop) == 0
-        assert not daemon.events("request_failed")
 
 
 def read(path: Path) -> bytes:
@@ -101,68 +118,58 @@ def check_sound(path: Path) -> None:
         assert abs(np.argmax(np.abs(np.fft.rfft(piece))) * 2 - (300 + 100 * second)) <= 2
 
 
-async def test_from_the_media_root_by_the_vendors_client(tmp_path: Path, port: int, film: Path) -> None:
-    config = configured(tmp_path, port)
-    async with running(config, port) as (daemon, consumer, caller):
-        shows = tmp_path / "media" / "shows"
-        shows.mkdir()
-        (shows / "evening.mp4").write_bytes(read(film))
-        make_hls(film, shows / "hls")
-        async with Platform(daemon.url, ACCESS_KEY, "") as platform:
-            count = 0
-            for key in ("shows/evening.mp4", "shows/hls/play.m3u8"):
-                asset_id = await caller.create(input={"object": key})
-                for audio_format, suffix in (("MP3", "mp3"), ("AAC", "m4a")):
-                    count += 1
-                    body = ExtractAudioTaskReq(asset_id=asset_id, parameter=Parameter(format=audio_format))
-                    begun = await asyncio.to_thread(
-                        vendor_client(daemon.url).create_extract_audio_task,
-                        CreateExtractAudioTaskRequest(body=body),
-                    )
-                    info = await event(consumer, count)
-                    assert (info["status"], info["asset_id"]) == ("SUCCEED", begun.audio_asset_id), info
-                    stored = (tmp_path / "media" / key).parent / f"{begun.audio_asset_id}.{suffix}"
-                    await asyncio.to_thread(check_sound, stored)
-                    assert info["meta_data"]["duration"] in (FILM_S - 1, FILM_S)
-                    assert info["meta_data"]["video_size"] == len(read(stored))
-                    status, content = await platform.get(info["url"])
-                    assert (status, content) == (200, read(stored))
-            _, metrics = await platform.get("/metrics")
-            assert b'audiowarden_jobs_total{kind="vod.extract",outcome="done"} 4.0' in metrics
-            assert b'audiowarden_jobs_running{kind="vod.extract"} 0.0' in metrics
+async def test_from_the_media_root_by_the_vendors_client(running: Running, film: Path) -> None:
+    url, count = running.daemon.url, 0
+    async with meeting(running) as (consumer, caller), Platform(url, ACCESS_KEY, "") as platform:
+        make_hls(film, running.root / "shows")
+        (running.root / "shows" / "evening.mp4").write_bytes(read(film))
+        for key in ("shows/evening.mp4", "shows/play.m3u8"):
+            asset_id = await caller.create(input={"object": key})
+            for audio_format, suffix in (("MP3", "mp3"), ("AAC", "m4a")):
+                count += 1
+                body = ExtractAudioTaskReq(asset_id=asset_id, parameter=Parameter(format=audio_format))
+                begun = await asyncio.to_thread(
+                    vendor_client(url).create_extract_audio_task, CreateExtractAudioTaskRequest(body=body)
+                )
+                info = await event(consumer, count)
+                assert (info["status"], info["asset_id"]) == ("SUCCEED", begun.audio_asset_id), info
+                stored = running.root / "shows" / f"{begun.audio_asset_id}.{suffix}"
+                await asyncio.to_thread(check_sound, stored)
+                assert info["meta_data"]["duration"] in (FILM_S - 1, FILM_S)
+                assert info["meta_data"]["video_size"] == len(read(stored))
+                status, content = await platform.get(info["url"])
+                assert (status, content) == (200, read(stored))
+        _, metrics = await platform.get("/metrics")
+        assert b'audiowarden_jobs_total{kind="vod.extract",outcome="done"}' in metrics
+        assert b'audiowarden_jobs_running{kind="vod.extract"}' in metrics
 
 
-async def test_from_a_server_into_a_bucket(
-    tmp_path: Path, port: int, film: Path, object_server: ObjectServer
-) -> None:
-    config = configured(tmp_path, port, object_server.url)
-    await asyncio.to_thread(object_server.put, "shows/evening.mp4", read(film))
+async def test_from_a_server_into_a_bucket(running: Running, film: Path, tmp_path: Path) -> None:
+    objects = running.objects
+    await asyncio.to_thread(objects.put, "shows/evening.mp4", read(film))
     with HttpServer(film.parent) as media:
-        async with running(config, port) as (_, consumer, caller):
+        async with meeting(running) as (consumer, caller):
+            url = media.url("film.mp4?key=1")
+            stored = {"bucket": BUCKET, "location": REGION, "object": "shows/evening.mp4"}
             assets = [
-                await caller.create(
-                    url=media.url("film.mp4?key=1"), output_bucket=BUCKET, output_path="made"
-                ),
-                await caller.create(
-                    input={"bucket": BUCKET, "location": REGION, "object": "shows/evening.mp4"}
-                ),
+                await caller.create(url=url, output_bucket=BUCKET, output_path="made"),
+                await caller.create(input=stored),
             ]
             for count, (asset_id, folder) in enumerate(zip(assets, ("made", "shows"), strict=True), 1):
                 audio_id = await caller.extract(asset_id)
                 info = await event(consumer, count)
                 assert info["status"] == "SUCCEED", info
-                data = await asyncio.to_thread(object_server.get, f"{folder}/{audio_id}.mp3")
                 path = tmp_path / "audio.mp3"
-                path.write_bytes(data)
+                path.write_bytes(await asyncio.to_thread(objects.get, f"{folder}/{audio_id}.mp3"))
                 await asyncio.to_thread(check_sound, path)
-                assert info["url"].startswith(f"{object_server.url}/{BUCKET}/{folder}/{audio_id}.mp3?")
+                assert info["url"].startswith(f"{objects.url}/{BUCKET}/{folder}/{audio_id}.mp3?")
 
 
-async def test_what_cannot_be_extracted_is_told(tmp_path: Path, port: int, film: Path) -> None:
+async def test_what_cannot_be_extracted_is_told(running: Running, film: Path, tmp_path: Path) -> None:
     mute = await asyncio.to_thread(encode, film, tmp_path / "mute.mp4", "-an", "-c:v", "copy")
     with HttpServer(tmp_path) as media:
         media.content("/text.mp4", b"no film at all " * 1000)
-        async with running(configured(tmp_path, port), port) as (_, consumer, caller):
+        async with meeting(running) as (consumer, caller):
             for count, (path, code) in enumerate(
                 ((mute.name, "VOD.10063"), ("text.mp4", "VOD.10063"), ("no/such.mp4", "VOD.10062")), 1
             ):
@@ -170,11 +177,11 @@ async def test_what_cannot_be_extracted_is_told(tmp_path: Path, port: int, film:
                 info = await event(consumer, count)
                 assert (info["status"], info["error_code"]) == ("FAILED", code), info
                 assert "127.0.0.1" not in info["error_msg"]
-            assert names(tmp_path / "media") == []
+            assert not (running.root / "extracted-audio").exists()
 
 
-async def test_a_kill_in_the_middle_is_made_good(tmp_path: Path, port: int, film: Path) -> None:
-    content, hold = read(film), asyncio.Event()
+async def test_a_kill_in_the_middle_is_made_good(tmp_path: Path, film: Path) -> None:
+    port, content, hold = free_port(), read(film), asyncio.Event()
 
     async def slowly(request: web.Request) -> web.StreamResponse:
         if hold.is_set():
