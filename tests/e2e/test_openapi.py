@@ -10,6 +10,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.e2e.conftest import PROJECT, TOKEN
 from tests.support.consumer import Platform
@@ -69,7 +70,9 @@ def _attack(schema: Any, method: str, path: str) -> Callable[[], None]:
                 case.headers = {"X-Auth-Token": TOKEN}
             elif key is not None and isinstance(case.body, dict):
                 case.body["accessKey"] = key
-            response = case.call_and_validate(timeout=30)
+            # An asset that is not there is a 400 in the vendor's contract: not all that is valid is taken.
+            unfit = [positive_data_acceptance] if path.startswith(ASSET) else []
+            response = case.call_and_validate(timeout=30, excluded_checks=unfit)
             answer = response.json() if method == "POST" else {}
             if answer.get("code") == 1100 and path == "/audiostream/v4":
                 finish = {"accessKey": ACCESS_KEY, "requestId": answer["requestId"]}
