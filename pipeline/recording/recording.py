@@ -157,8 +157,7 @@ class Library(Protocol):
 class Stretch:
     """Media that can be read as one file, because its time stamps go on.
 
-    Its first time stamp (of the container, not of each stream) lies at `start_s` of the recording's timeline,
-    as far as the playlist is exact; `at_s` knows better where it can.
+    `at_s` says where on the recording's timeline its time stamps lie.
     """
 
     source: Bytes | SeekableBytes
@@ -172,5 +171,10 @@ class Stretch:
     """Where on the timeline time stamp 0 lies, where a manifest says so: `start_s` may be less exact."""
 
     def at_s(self, stamp_s: float, first_s: float) -> float:
-        """Return where on the timeline a time stamp lies; `first_s` is the container's first one."""
+        """Return where on the timeline a time stamp lies.
+
+        `first_s` is the first time stamp of the picture, at whose key frames playlists begin segments: the
+        sound that is packed with it begins up to some tenths of a second earlier. Without a picture, and of
+        a single file, it is the container's first.
+        """
         return stamp_s + (self.start_s - first_s if self.origin_s is None else self.origin_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from itertools import groupby
 
 from pipeline.recording.gaps import Gaps
@@ -36,7 +36,7 @@ def stretches(
     trail_s: float = MARGIN_S,
     gaps: Gaps | None = None,
     retry_after_s: Sequence[float] = RETRY_AFTER_S,
-) -> Iterator[Stretch]:
+) -> Generator[Stretch, None, None]:
     """Yield what the span `[start_s, end_s)` of the timeline needs, one stretch a run, by time.
 
     Only segments of the span are fetched, `ahead` of them at once (0 or 1: one after the other). When the
@@ -49,7 +49,8 @@ def stretches(
     playlist saying so are an error. What the library fails with for now is tried again after each of
     `retry_after_s`.
 
-    A stretch is closed when the next one is asked for, or the iterator closed. Raises RecordingError:
+    A stretch is closed when the next one is asked for, or the generator closed, which whoever stops early
+    must do (`contextlib.closing`). Raises RecordingError:
     OUTSIDE, MISSING when nothing of the span is there, and what the library raises.
     """
     if not (0 <= start_s < end_s < math.inf):
@@ -81,7 +82,7 @@ class _Span:
         self._gaps.add(max(start_s, self.start_s), min(end_s, self.end_s))
 
 
-def _whole_file(recording: Recording, library: Library) -> Iterator[Stretch]:
+def _whole_file(recording: Recording, library: Library) -> Generator[Stretch, None, None]:
     segment = recording.segments[0]
     source = library.open_seekable(segment.name)
     try:
@@ -144,7 +145,7 @@ def _read(
     span: _Span,
     ahead: int,
     retry_after_s: Sequence[float],
-) -> Iterator[Stretch]:
+) -> Generator[Stretch, None, None]:
     found = False
     for _, group in groupby(segments, _file):
         together = list(group)

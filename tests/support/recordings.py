@@ -31,6 +31,8 @@ def make_film(folder: Path, seconds: int = FILM_S) -> Path:
         *("-f", "lavfi", "-i", f"testsrc2=s=160x90:r=10:d={seconds}"),
         *("-f", "lavfi", "-i", f"aevalsrc={rising}"),
         *("-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-keyint_min", "10", "-sc_threshold", "0"),
+        # Pictures that are shown in another order than decoded: the sound then runs before them.
+        *("-bf", "2"),
         *("-c:a", "aac", "-b:a", "96k", "film.mp4"),
         folder=folder,
     )
@@ -68,6 +70,9 @@ def sound_of(stretch: Stretch) -> tuple[float, NDArray[np.float32]]:
     """Decode a stretch's sound; return where on the timeline it begins, and its samples."""
     with av.open(stretch.source, mode="r", format=stretch.container.value or None) as container:
         begins_s = (container.start_time or 0) / av.time_base
+        for stream in container.streams.video:
+            if not stretch.seekable and stream.start_time is not None and stream.time_base is not None:
+                begins_s = float(stream.start_time * stream.time_base)
         frames = list(container.decode(audio=0))
     first = frames[0]
     assert first.time is not None
@@ -86,3 +91,32 @@ def tones_of(stretches: Iterable[Stretch]) -> list[tuple[int, int]]:
             heard.append((second, round(int(spectrum.argmax()) * 2 / 100) * 100))
             second += 1
     return heard
+
+
+def make_dash(film: Path, folder: Path, *options: str) -> Path:
+    """Pack a film as DASH without changing it, in segments of 2 s; return the manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    make(
+        "-i",
+        str(film),
+        "-c",
+        "copy",
+        "-f",
+        "dash",
+        "-seg_duration",
+        "2",
+        *options,
+        "stream.mpd",
+        folder=folder,
+    )
+    return folder / "stream.mpd"
+
+
+def expected(first_s: int, last_s: int) -> list[tuple[int, int]]:
+    """Return the seconds of the film from `first_s` to `last_s`, with their tones."""
+    return [(second, 300 + 100 * second) for second in range(first_s, last_s + 1)]
+
+
+def media(name: str, opened: Iterable[str]) -> list[str]:
+    """Return what was opened besides a playlist, each file once, by name."""
+    return sorted({each for each in opened if each != name})
