@@ -130,7 +130,10 @@ class Extraction:
                 target,
                 lambda share: job.tell_progress(share * WRITTEN_SHARE),
             )
-            made = await self._workshop.run(make, library.cancel)
+            try:
+                made = await self._workshop.run(make, library.cancel)
+            finally:
+                library.cancel()
             size = (await asyncio.to_thread(target.stat)).st_size
 
             def sent(given: int) -> None:

@@ -45,8 +45,13 @@ from daemon.storage.interfaces import Stores
 log = structlog.get_logger()
 
 PREFIX = "/v1.0/{project_id}/asset"
-JSON_TYPES = ("application/json", "application/x-www-form-urlencoded", "text/plain")
-"""What clients call JSON: curl's `-d` sends the second, browsers the third."""
+JSON_TYPES = (
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "text/plain",
+    "application/octet-stream",
+)
+"""What clients call JSON: the second is what curl's `-d` says, the others are what clients say by default."""
 SUFFIXES = {"MP3": "mp3", "AAC": "m4a"}
 
 Answer = tuple[int, Message | None]
