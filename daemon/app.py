@@ -23,6 +23,7 @@ from daemon.contracts.audiostream.contract import AudioStreamContract
 from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.routes import AudioStreamRoutes
 from daemon.contracts.errors import plain_errors
+from daemon.contracts.tvu import document as tvu
 from daemon.contracts.vod import document as vod
 from daemon.egress import make_session
 from daemon.enrolled import Enrolled
@@ -262,7 +263,8 @@ def _routes(settings: Settings, parts: _Parts) -> web.Application:
     if parts.storage.folder is not None:
         ObjectRoutes(parts.storage.folder).add_to(app)
     parts.recorded.vod.add_to(app)
-    OpenApiRoutes([audiostream.describe(), vod.describe()]).add_to(app)
+    parts.recorded.tvu.add_to(app)
+    OpenApiRoutes([audiostream.describe(), tvu.describe(), vod.describe()]).add_to(app)
     HealthRoutes(parts.metrics, partial(_unready, parts)).add_to(app)
     return app
 

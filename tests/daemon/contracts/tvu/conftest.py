@@ -29,13 +29,14 @@ class Film:
     dash: Path
     """The folder of stream.mpd."""
 
-    def upload(self, server: ObjectServer, folder: Path, bucket: str, prefix: str) -> list[str]:
-        """Put a folder's files into a bucket; return their keys."""
-        keys = []
-        for path in sorted(folder.iterdir()):
-            keys.append(f"{prefix}/{path.name}")
-            server.put(keys[-1], path.read_bytes(), bucket)
-        return keys
+
+def upload(server: ObjectServer, folder: Path, bucket: str, prefix: str) -> list[str]:
+    """Put a folder's files into a bucket; return their keys."""
+    keys = []
+    for path in sorted(folder.iterdir()):
+        keys.append(f"{prefix}/{path.name}")
+        server.put(keys[-1], path.read_bytes(), bucket)
+    return keys
 
 
 @pytest.fixture(name="recorded", scope="session")

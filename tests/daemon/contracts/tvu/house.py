@@ -26,7 +26,7 @@ from daemon.metrics import Metrics
 from daemon.sources import Sources
 from daemon.storage.addresses import SignedAddresses
 from daemon.storage.folder import FolderStore
-from daemon.storage.s3_clients import S3Clients
+from daemon.storage.s3_clients import Deadlines, S3Clients
 from daemon.storage.stores import ConfiguredStores
 from pipeline.network.addresses import AddressPolicy
 from pipeline.recording.web import WebLibrary
@@ -80,7 +80,7 @@ async def tvu_house(
     async with AsyncExitStack() as stack:
         ledger = await SqliteLedger.open(folder / "ledger")
         stack.push_async_callback(ledger.close)
-        clients = S3Clients(server.settings if server else S3_AWAY, patience_s=0.0)
+        clients = S3Clients(server.settings if server else S3_AWAY, Deadlines(patience_s=0.0))
         stack.push_async_callback(clients.close)
         root = folder / "media"
         root.mkdir(exist_ok=True)

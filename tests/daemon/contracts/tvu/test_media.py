@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from daemon.sealing import unseal
-from tests.daemon.contracts.tvu.conftest import FILM_S, Film
+from tests.daemon.contracts.tvu.conftest import FILM_S, Film, upload
 from tests.daemon.contracts.tvu.documents import EXPORT, media_request, place, storage_info
 from tests.daemon.contracts.tvu.house import KEY, MEDIA, tvu_house
 from tests.support.object_store import ObjectServer
@@ -52,8 +52,8 @@ def asked(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture(name="stored")
 def _stored(recorded: Film, object_server: ObjectServer) -> ObjectServer:
-    recorded.upload(object_server, recorded.hls, "recordings", FOLDER)
-    recorded.upload(object_server, recorded.dash, "recordings", FOLDER)
+    upload(object_server, recorded.hls, "recordings", FOLDER)
+    upload(object_server, recorded.dash, "recordings", FOLDER)
     return object_server
 
 
@@ -97,8 +97,7 @@ async def test_the_documented_request_works_as_printed(
     object_server.make_bucket("pp-va-001")
     folder = EXPORT["HiResFilePath"].rpartition("/")[0]
     # Only what the span needs is there: 2,773 s to 3,450.603 s.
-    for path in long_recording.iterdir():
-        object_server.put(f"{folder}/{path.name}", path.read_bytes(), "ch-or-001")
+    upload(object_server, long_recording, "ch-or-001", folder)
     async with tvu_house(tmp_path, object_server) as house:
         first = await house.post(MEDIA, EXPORT)
         answer = await house.polled(EXPORT)
