@@ -61,6 +61,7 @@ async def recorded_media(
     workshop = await asyncio.to_thread(Workshop, settings.data_dir, settings.jobs.at_once)
     try:
         projects = Projects(settings.accounts, accounts)
+        projects.check_notifications(addresses)
         assets = Assets(ledger.documents)
         extraction = Extraction(assets, projects, stores, outbox, workshop, library_of, make_audio)
         kinds: dict[str, JobKind] = {KIND: extraction.kind}
