@@ -16,7 +16,7 @@ from config.errors import AudiowardenError
 from config.settings import Settings
 from daemon.accounts import Accounts
 from daemon.admission import Admission
-from daemon.analysis import Analysis, loaded_analysis
+from daemon.analysis import SMALL_WORK_THREADS, Analysis, loaded_analysis
 from daemon.clips import ClipWriter
 from daemon.contracts.audiostream import document as audiostream
 from daemon.contracts.audiostream.contract import AudioStreamContract
@@ -36,9 +36,9 @@ from daemon.openapi import OpenApiRoutes
 from daemon.outbox import Outbox
 from daemon.registry import Registry
 from daemon.signing import Signer
-from daemon.storage.interfaces import StorageError
-from daemon.storage.local import LocalClipStore
-from daemon.storage.routes import ClipRoutes
+from daemon.storage.interfaces import ClipStore, StorageError
+from daemon.storage.opened import Storage, opened_storage
+from daemon.storage.routes import ClipRoutes, ObjectRoutes
 from daemon.tasks import Tasks
 from daemon.upkeep import Upkeep
 from models.songs.index import SongIndex
@@ -97,7 +97,7 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
             tasks.start("ingest", parts.ingest.run())
             await parts.ingest.wait_ready()
         tasks.start("rooms", parts.rooms.run())
-        tasks.start("clip expiry", _expire(parts.store))
+        tasks.start("clip expiry", _expire(parts.storage))
         tasks.start("word lists", parts.lists.watch())
         tasks.start("enrolled voices", parts.voices.watch())
         tasks.start("enrolled songs", parts.songs.watch())
@@ -128,7 +128,7 @@ class _Parts:
 
     metrics: Metrics
     ledger: SqliteLedger
-    store: LocalClipStore
+    storage: Storage
     lists: CustomerLists
     voices: Enrolled[VoiceIndex]
     songs: Enrolled[SongIndex]
@@ -148,7 +148,7 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     ledger = await SqliteLedger.open(settings.data_dir)
     house.push_async_callback(ledger.close)
     base_url = settings.clips.public_base_url or url
-    store = await asyncio.to_thread(LocalClipStore, settings.data_dir, base_url, settings.clips)
+    storage = await house.enter_async_context(opened_storage(settings, base_url))
     lists = CustomerLists(settings.accounts)
     await lists.load()
     analysis = await house.enter_async_context(loaded_analysis(settings, lists.of))
@@ -170,9 +170,14 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     start = Start(INGEST_MODULE, settings.network, settings.logs)
     ingest = _ingest(settings, start, metrics)
     rooms = RoomWorkers(start, on_lost=metrics.ingest_restarts.inc)
-    stages = _stages(settings, analysis, addresses, ingest, rooms, store)
-    admission = Admission(analysis.batcher, settings.recogniser.max_load)
-    metrics.watch_recogniser(analysis.batcher)
+    stages = _stages(settings, analysis, addresses, ingest, rooms, storage.clips)
+    admission = Admission(
+        analysis.recognition,
+        settings.recogniser.max_load,
+        listening=analysis.listening.listener,
+        listening_threads=SMALL_WORK_THREADS,
+    )
+    metrics.watch_recogniser(analysis.recognition)
     registry = Registry(ledger.streams, outbox, {contract.name: contract}, stages, metrics, admission)
     lag = LoopLag(admission)
     upkeep = Upkeep(ledger.dead_letters, ledger.history, settings.callbacks)
@@ -182,7 +187,7 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     return _Parts(
         metrics,
         ledger,
-        store,
+        storage,
         lists,
         voices,
         songs,
@@ -206,6 +211,11 @@ def _show(metrics: Metrics, admission: Admission, registry: Registry, lag: LoopL
     )
     metrics.gauge(
         "audiowarden_streams_accepted", "Streams that can be finished.", lambda: registry.live_count
+    )
+    metrics.gauge(
+        "audiowarden_listening_load",
+        "Share of the time for sounds and voices that streams take; a start beyond max_load is refused.",
+        lambda: admission.listening_share(registry.load),
     )
     metrics.gauge(
         "audiowarden_event_loop_lag_seconds",
@@ -234,7 +244,7 @@ def _stages(
     addresses: AddressPolicy,
     ingest: IngestWorkers,
     rooms: RoomWorkers,
-    store: LocalClipStore,
+    store: ClipStore,
 ) -> Stages:
     def open_source(spec: StreamSpec, position: Position) -> Source:
         if spec.channel is not None:
@@ -257,7 +267,9 @@ def _routes(settings: Settings, parts: _Parts) -> web.Application:
     AudioStreamRoutes(
         parts.contract, accounts, parts.registry, parts.addresses, parts.metrics, parts.query
     ).add_to(app)
-    ClipRoutes(parts.store).add_to(app)
+    ClipRoutes(parts.storage.local_clips).add_to(app)
+    if parts.storage.folder is not None:
+        ObjectRoutes(parts.storage.folder).add_to(app)
     OpenApiRoutes([audiostream.describe()]).add_to(app)
     HealthRoutes(parts.metrics, partial(_unready, parts)).add_to(app)
     return app
@@ -275,11 +287,11 @@ async def _unready(parts: _Parts) -> str:
     return ""
 
 
-async def _expire(store: LocalClipStore) -> None:
+async def _expire(storage: Storage) -> None:
     """Delete clips that have lived long enough; runs until cancelled."""
     while True:
         try:
-            expired = await store.expire()
+            expired = await storage.expire_clips()
         except StorageError as error:
             tell("clips_not_expired", error)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from daemon.admission import UNHEARD
+from daemon.admission import UNHEARD, Demand
 
 
 @dataclass(slots=True)
@@ -14,8 +14,8 @@ class Live:
 
     account: str
     identity: str
-    demand: float
-    """Share of its windows that may need recognition."""
+    demand: Demand
+    """What it may ask of recognition and of the detectors of sound."""
     heard: bool = False
     """Whether it brings windows now."""
     voices: int = 1
@@ -25,6 +25,6 @@ class Live:
     """Nobody may stop it any more: from here on its identity can be another stream's."""
 
     @property
-    def load(self) -> float:
-        """What it takes of this host's capacity, in streams."""
-        return self.demand * (self.voices if self.heard else UNHEARD)
+    def weight(self) -> float:
+        """How many streams it counts as."""
+        return self.voices if self.heard else UNHEARD

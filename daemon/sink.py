@@ -64,7 +64,7 @@ class StreamSink:
             self._places = recent | {window.user: window.place}
             self._live.voices = len(self._places)
         self._metrics.analysed(window, analysis)
-        if demand_of(self._call.spec):
+        if demand_of(self._call.spec).words:
             self._admission.recognised(analysis.recognised)
 
     async def window(self, report: WindowReport) -> None:

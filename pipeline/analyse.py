@@ -7,28 +7,23 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from config.taxonomy import BUSINESS_TYPES, TEXT_RISKS, RiskType, Taxonomy
 from models.errors import OverloadedError
-from models.interfaces import Samples, Utterance
+from models.interfaces import SAMPLE_RATE_HZ, Samples, Utterance
 from models.results import EMPTY_TRANSCRIPT, ListMatch, SoundFinding, Transcript
 from pipeline.audio import Pcm, Window, to_samples
 from pipeline.language import spoken_language
 from pipeline.listen import Listener
 from pipeline.report import Finding, RiskLevel, StreamSpec
+from pipeline.screen import Route, Screen
 from pipeline.speech import Activity, SpeechGate, is_plain_speech
+from pipeline.transcriber import Transcriber
 from pipeline.verdict import judge
 from pipeline.words import WordSearch
 
 Result = TypeVar("Result")
-
-
-class Transcriber(Protocol):
-    """Recognition as a stream sees it: shared by all, fair, with a deadline."""
-
-    async def transcribe(self, stream: str, utterance: Utterance, *, deadline: float | None) -> Transcript:
-        """Return the words of one window; `deadline` in seconds of the loop's clock, None: wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +49,8 @@ class Analysis:
     silent: bool
     recognised: bool
     """Whether recognition was spent on it."""
+    route: Route | None = None
+    """Whose words they are where two recognisers share the work; None: there is one, or it was not asked."""
 
 
 class Analyser:
@@ -67,14 +64,18 @@ class Analyser:
         listener: Listener | None,
         taxonomy: Taxonomy,
         executor: Executor,
+        screen: Screen | None = None,
     ) -> None:
-        """`listener` None: only words are looked at. Blocking work runs in `executor`."""
+        """`listener` None: only words are looked at. Blocking work runs in `executor`. With a `screen` the
+        transcriber reads only what the screen does not clear.
+        """
         self._transcriber = transcriber
         self._gate = gate
         self._words = words
         self._listener = listener
         self._taxonomy = taxonomy
         self._executor = executor
+        self._screen = screen
 
     @property
     def risks(self) -> frozenset[RiskType]:
@@ -106,13 +107,11 @@ class Analyser:
             self._listen(spec, samples, previous, activity), name=f"listen {spec.stream_id}"
         )
         try:
-            transcript = EMPTY_TRANSCRIPT
+            transcript, route = EMPTY_TRANSCRIPT, None
             if recognised:
-                identify = RiskType.LANGUAGE in spec.risks
-                utterance = Utterance(samples, spec.language, identify)
                 # Whoever speaks in a room has the turns of a stream of his own.
                 voice = spec.stream_id if window.user is None else f"{spec.stream_id} {window.user}"
-                transcript = await self._transcriber.transcribe(voice, utterance, deadline=deadline)
+                transcript, route = await self._transcribe(spec, voice, window, samples, before, deadline)
             if activity.assumed and not is_plain_speech(transcript):
                 activity = await self._run(partial(self._gate.judge, samples, window.speech_share))
                 transcript = transcript if activity.worth else EMPTY_TRANSCRIPT
@@ -134,6 +133,7 @@ class Analyser:
             attributes=tuple(each for each in sounds if each.label.risk in BUSINESS_TYPES),
             silent=activity.silent,
             recognised=recognised,
+            route=route,
         )
 
     def previous(self, spec: StreamSpec, window: Window, analysis: Analysis | None) -> Previous | None:
@@ -142,6 +142,26 @@ class Analyser:
             return None
         remembers = self._listener is not None and self._listener.remembers(spec.risks)
         return Previous(window.place, analysis.transcript, window.pcm if remembers else None)
+
+    async def _transcribe(
+        self,
+        spec: StreamSpec,
+        voice: str,
+        window: Window,
+        samples: Samples,
+        before: Transcript | None,
+        deadline: float | None,
+    ) -> tuple[Transcript, Route | None]:
+        """Return the words of a window, and which recogniser's they are; `voice` is whose turn it is."""
+        utterance = Utterance(samples, spec.language, identify=RiskType.LANGUAGE in spec.risks)
+        route = None
+        if self._screen is not None:
+            spoken_s = window.speech_share * len(samples) / SAMPLE_RATE_HZ
+            screened = await self._screen.read(spec, voice, utterance, spoken_s, before, deadline=deadline)
+            if screened.transcript is not None:
+                return screened.transcript, screened.route
+            route = screened.route
+        return await self._transcriber.transcribe(voice, utterance, deadline=deadline), route
 
     async def _listen(
         self, spec: StreamSpec, samples: Samples, previous: Previous | None, activity: Activity

@@ -1,4 +1,4 @@
-"""The ledger protocol: durable work queues for streams and callbacks (and, later, jobs)."""
+"""The ledger protocol: durable work queues, dead letters, history, documents."""
 
 from __future__ import annotations
 
@@ -219,6 +219,31 @@ class History(Protocol):
         """Delete up to `limit` of what was put more than `age_s` ago; return how many."""
 
 
+class Documents(Protocol):
+    """Small documents that outlive a restart, by (kind, account, key): states of jobs, assets."""
+
+    async def create(self, kind: str, account: str, key: str, body: bytes) -> bool:
+        """Store a document unless there is one; say whether it was stored. Durable when this returns."""
+
+    async def get(self, kind: str, account: str, key: str) -> bytes | None:
+        """Return a document; None: there is none."""
+
+    async def replace(self, kind: str, account: str, key: str, body: bytes) -> bool:
+        """Store a document in the place of one; False: there is none (any more), and nothing was stored.
+
+        Durable when this returns; its age begins anew.
+        """
+
+    async def page(self, kind: str, account: str, limit: int, after: str = "") -> list[tuple[str, bytes]]:
+        """Return up to `limit` documents, (key, body), with keys above `after`, by key."""
+
+    async def delete(self, kind: str, account: str, key: str) -> bool:
+        """Delete a document; say whether there was one."""
+
+    async def expire(self, kind: str, age_s: float, limit: int) -> int:
+        """Delete up to `limit` documents of a kind that were stored over `age_s` ago; return how many."""
+
+
 class Ledger(Protocol):
     """Everything durable, opened once per process."""
 
@@ -237,6 +262,14 @@ class Ledger(Protocol):
     @property
     def history(self) -> History:
         """Callbacks of the last days."""
+
+    @property
+    def jobs(self) -> WorkQueue:
+        """Jobs that wait or are worked on: group = kind and account, key = identity, lane = account."""
+
+    @property
+    def documents(self) -> Documents:
+        """States of jobs, assets."""
 
     async def check(self) -> None:
         """Raise LedgerError when nothing can be written just now."""

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from config.accounts import AccountSettings
 from config.errors import AudiowardenError
-from config.settings import AccountSettings
 from config.taxonomy import Taxonomy
 from daemon.contracts.audiostream import names
 from daemon.contracts.audiostream.flat import FlatWriter

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from config.accounts import PullTemplates
 from config.errors import AudiowardenError
-from config.settings import PullTemplates
 from daemon.contracts.audiostream.schema import AgoraParam, Data, TrtcParam, ZegoParam
 from pipeline.retry import PULL_BACKOFF, Backoff
 from pipeline.rooms.channel import Channel, Wanted

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -20,6 +22,8 @@ from daemon.contracts.audiostream import names
 from pipeline.rooms.channel import MAX_LISTED_USERS
 
 Text = Annotated[str, StringConstraints(min_length=1)]
+Given = Annotated[Text | None, BeforeValidator(lambda value: None if value == "" else value)]
+"""Clients written in Go send every field of a structure, empty where nothing was set."""
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 MAX_UID = 2**32 - 1
 MAX_UID_DIGITS = 10
@@ -54,8 +58,8 @@ class ZegoParam(Part):
     """What a ZEGO stream needs; streamId wins over roomId."""
 
     tokenId: str | None = None
-    streamId: Text | None = None
-    roomId: Text | None = None
+    streamId: Given = None
+    roomId: Given = None
     testEnv: bool = False
     isMixingEnabled: bool = True
 
@@ -98,7 +102,7 @@ class TrtcParam(Part):
     userId: UserName
     userSig: Text
     roomId: Annotated[int, Field(ge=1, le=4294967294)] | None = None
-    strRoomId: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    strRoomId: Annotated[Given, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = None
 
     @model_validator(mode="after")
     def _one_room(self) -> TrtcParam:
@@ -121,7 +125,7 @@ class Data(Part):
     tokenId: Text
     btId: Annotated[str, StringConstraints(min_length=1, max_length=128)]
     streamType: Literal["NORMAL", "ZEGO", "AGORA", "TRTC", "VOLC", "ALI"]
-    url: Text | None = None
+    url: Given = None
     lang: Literal[
         "zh", "en", "ar", "hi", "es", "fr", "ru", "pt", "id", "de", "ja", "tr", "vi", "it", "th", "tl", "ko",
         "ms", "auto",
@@ -183,7 +187,7 @@ class StartRequest(Part):
     @field_validator("type")
     @classmethod
     def _known_types(cls, value: str) -> str:
-        return _known(value, names.TYPE_NAMES)
+        return _known(value, {**names.TYPE_NAMES, **names.TYPE_SETS})
 
     @field_validator("businessType")
     @classmethod
@@ -217,7 +221,7 @@ class QueryRequest(Part):
     acceptLang: Literal["zh", "en"] = "zh"
 
 
-def _known(value: str, known: dict[str, Any]) -> str:
+def _known(value: str, known: Mapping[str, object]) -> str:
     unknown = names.first_unknown(names.split(value), known)
     if unknown is not None:
         raise PydanticCustomError(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from config.settings import PullTemplates
+from config.accounts import PullTemplates
 from config.taxonomy import load_taxonomy
 from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract
 from daemon.contracts.audiostream.pulls import NotConfiguredError

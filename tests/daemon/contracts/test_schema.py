@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from config.taxonomy import RiskType, load_taxonomy
 from daemon.contracts.audiostream import replies
 from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract
+from daemon.contracts.audiostream.schema import StartRequest
 from tests.daemon.contracts.requests import request
 from tests.support.accounts import account
 
@@ -132,6 +133,22 @@ def test_data_must_be_an_object() -> None:
 
 def test_messages_follow_accept_lang() -> None:
     assert refusal(request(data={"btId": ...}), "zh") == "参数不合法: data.btId 必填"
+
+
+def test_the_vendors_default_types_are_taken() -> None:
+    call = accept(request(type="DEFAULT"))
+    assert call.spec.risks == {RiskType.POLITICS, RiskType.PORN, RiskType.AD, RiskType.MOAN}
+    assert "unknown type 'DEFAULT'" in refusal(request(businessType="DEFAULT"))
+
+
+def test_empty_fields_count_as_absent() -> None:
+    """As a structure in Go is written out: every field is there."""
+    zego = {"tokenId": "t", "streamId": "", "roomId": "r", "testEnv": False}
+    body = request(data={"streamType": "ZEGO", "url": "", "zegoParam": zego})
+    data = StartRequest.model_validate(body).data
+    assert data.zegoParam is not None
+    assert (data.url, data.zegoParam.streamId, data.zegoParam.roomId) == (None, None, "r")
+    assert "data.url" in refusal(request(data={"url": ""}))
 
 
 def test_the_vendors_demo_request_is_taken() -> None:
