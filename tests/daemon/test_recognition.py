@@ -115,10 +115,10 @@ async def test_both_models_cost_by_what_they_read() -> None:
         assert both.cost_s == pytest.approx(0.6)
         utterance = Utterance(np.zeros(160, np.float32), "en")
         for _ in range(500):
-            await screen.read(spec(), utterance, 1.0, None, deadline=None)
+            await screen.read(spec(), "s", utterance, 1.0, None, deadline=None)
         assert both.cost_s == pytest.approx(0.1, abs=0.001)
         for _ in range(500):
-            await screen.read(spec(), replace(utterance, language="zh"), 1.0, None, deadline=None)
+            await screen.read(spec(), "s", replace(utterance, language="zh"), 1.0, None, deadline=None)
         assert both.cost_s == pytest.approx(0.5, abs=0.001)
     assert (both.workers, both.waiting) == (2, 0)
     for batcher in (small, large):

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from config.errors import ConfigError
-from config.settings import AccountSettings
+from config.accounts import AccountSettings
 from daemon.accounts import Accounts
 from daemon.contracts.vod.access import Projects
 from daemon.contracts.vod.assets import Asset, Assets, Place
