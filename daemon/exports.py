@@ -121,6 +121,7 @@ class Export:
     replace: bool = True
     """Whether an object in the target's place is replaced."""
     mono: bool = False
+    """Of audio: a piece, exact to the sample, in mono; else all of it, with its channels."""
     sample_rate_hz: int | None = None
     """Of audio; None: the source's."""
     join: bool = True
