@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from config.errors import ConfigError
 from config.accounts import AccountSettings
+from config.errors import ConfigError
 from daemon.accounts import Accounts
 from daemon.contracts.vod.access import Projects
 from daemon.contracts.vod.assets import Asset, Assets, Place
