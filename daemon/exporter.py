@@ -120,7 +120,10 @@ class Exporter:
         source = opened.source
         if export.form is not Form.TS or not export.join or not isinstance(source, StoredObject):
             return None
+        here = not source.location.bucket or not export.target.location.bucket
         try:
+            if here and source.location != export.target.location:
+                raise CannotJoinError("its segments and the target are in different stores")  # noqa: TRY301 - as joinable does
             segments = joinable(opened.recording, cut.start_s, cut.end_s)
             pieces = await pieces_of(self._stores.at(source.location), source.location, segments)
             await self._store_of(export).join(
