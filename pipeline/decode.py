@@ -217,6 +217,7 @@ class Media:
         self._container = container
         self._stretch = stretch
         self._tap = tap
+        self._moved = False
         # PyAV has no context for what FFmpeg cannot decode, though it declares one.
         known = [each for each in container.streams if getattr(each.codec_context, "name", None)]
         self.audio = next((each for each in known if isinstance(each, AudioStream)), None)
@@ -245,10 +246,22 @@ class Media:
         """Go near a second of the recording's timeline; say whether that is behind the file's beginning."""
         if not self._stretch.seekable or stream.time_base is None:
             return False
-        place_s = max(time_s, self._stretch.start_s) + self.zero_s
+        if time_s > self._stretch.start_s:
+            self._moved = True
+            with self._explaining():
+                self._container.seek(round((time_s + self.zero_s) / stream.time_base), stream=stream)
+            return True
+        if self._moved:
+            self._rewind()
+        return False
+
+    def _rewind(self) -> None:
+        """Go to the beginning: by the byte, because MPEG-TS loses its first pictures when sought by time."""
         with self._explaining():
-            self._container.seek(round(place_s / stream.time_base), stream=stream)
-        return time_s > self._stretch.start_s
+            try:
+                self._container.seek(0, unsupported_byte_offset=True)
+            except FFmpegError:
+                self._container.seek(self._container.start_time or 0)
 
     def packets(self, *streams: Stream, at_once: int = 1) -> Iterator[list[Packet[Any]]]:
         """Yield packets of some streams in the file's order, so many at once; last an empty one of each."""

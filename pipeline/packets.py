@@ -18,6 +18,8 @@ AT_ONCE = 256
 BACK_S = 12.0
 """FFmpeg seeks in MPEG-TS by guessing, and not to key frames."""
 FARTHEST_BACK_S = 120.0
+SAME_S = 0.001
+"""Time stamps are rounded by up to so much."""
 LEAP_S = 1.0
 """Stamps that go back farther than that begin anew."""
 MAX_HELD_BYTES = 64 * 1024 * 1024
@@ -47,6 +49,11 @@ class Track:
     def ends_s(self) -> float:
         """Where on the timeline the last packet that was seen ends."""
         return self.seconds(self._last + self._step) if self._last is not None else 0.0
+
+    @property
+    def step_s(self) -> float:
+        """How long it lasted."""
+        return self._step * self.tick_s
 
     def ticks(self, time_s: float) -> int:
         """Return the stamp for a second of the recording's timeline."""
@@ -96,6 +103,8 @@ class Span:
     def __init__(self, media: Media, streams: Sequence[Stream], start_s: float, end_s: float) -> None:
         """It begins by the key frames of the first of the streams."""
         self._media = media
+        self.zero_s = media.zero_s
+        """What the stretch's clock says at the beginning of the recording's timeline."""
         self._start_s = start_s
         self._end_s = end_s
         self.tracks = [Track(stream, media.zero_s) for stream in streams]
@@ -111,7 +120,7 @@ class Span:
             sought = self._media.seek(self.tracks[0].stream, self._start_s - back_s)
             chunks = self._from_key(self._steady())
             first = next(chunks, None)
-            if not sought or (first is not None and self.begins_s <= self._start_s):
+            if not sought or (first is not None and self.begins_s <= self._start_s + SAME_S):
                 break
             back_s = FARTHEST_BACK_S if back_s < FARTHEST_BACK_S else math.inf
             self.tracks = [Track(track.stream, self._media.zero_s) for track in self.tracks]
@@ -138,15 +147,29 @@ class Span:
                 opening.take(packet)
                 if opening.key is not None and packet.stream_index == main.index and packet.dts > start:
                     self.begins_s = main.seconds(opening.key)
-                    yield opening.held + packets[place:]
-                    yield from chunks
+                    yield from self._from_begin(chain((opening.held + packets[place:],), chunks))
                     return
         if opening.key is not None:
             self.begins_s = main.seconds(opening.key)
             yield opening.held
 
+    def _from_begin(self, chunks: Iterator[Packets]) -> Iterator[Packets]:
+        """Leave out what other streams have in the file behind the key frame, but play before it."""
+        begins = {track.index: track.ticks(self.begins_s) for track in self.tracks[1:]}
+        for packets in chunks:
+            early = [each for each in packets if each.pts < begins.get(each.stream_index, each.pts)]
+            for index in {each.stream_index for each in packets} - {each.stream_index for each in early}:
+                begins.pop(index, None)
+            yield [each for each in packets if each not in early] if early else packets
+            if not begins:
+                break
+        yield from chunks
+
     def _until_end(self, chunks: Iterator[Packets]) -> Iterator[Packets]:
         """Leave out what is shown behind the end, except pictures that others before it are made of."""
+        if math.isinf(self._end_s):
+            yield from chunks
+            return
         near = {track.index: track.ticks(self._end_s - MAX_REORDER_S) for track in self.tracks}
         ends = {track.index: track.ticks(self._end_s) for track in self.tracks}
         over = {track.index: track.ticks(self._end_s + MAX_APART_S) for track in self.tracks}

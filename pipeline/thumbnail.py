@@ -9,12 +9,10 @@ from typing import Any
 
 from pipeline.decode import Media, open_stretch
 from pipeline.encode import encode_jpeg
-from pipeline.packets import Span
+from pipeline.packets import SAME_S, Span
 from pipeline.recording.recording import RecordingError, RecordingFault, Stretch
 from pipeline.recording.tap import never
 
-SAME_S = 0.001
-"""Time stamps are rounded by up to so much."""
 STANDS_S = 1.0
 """The first picture is also shown so long before its time, the last one so long after it, if not longer."""
 
