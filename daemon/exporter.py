@@ -14,7 +14,7 @@ from config.errors import AudiowardenError
 from daemon.exports import AUDIO_FORMS, Export, Exported, Form, MediaSource, StoredObject
 from daemon.jobs.interfaces import Job, JobFailedError
 from daemon.jobs.workshop import Workshop, chunks_of
-from daemon.joining import joinable, pieces_of
+from daemon.joining import check_reach, joinable, pieces_of
 from daemon.making import Cut, Making
 from daemon.playlists import playlist_document
 from daemon.sealing import seal
@@ -86,7 +86,7 @@ class Exporter:
             try:
                 return await self._open_source(source, picture=export.form not in AUDIO_FORMS)
             except (RecordingError, StorageError) as error:
-                if missing is None and not _is_missing(error):
+                if missing is None and not is_missing(error):
                     raise
                 if missing is not None:
                     # It was only looked at because what is asked for is not there.
@@ -121,6 +121,7 @@ class Exporter:
         if export.form is not Form.TS or not export.join or not isinstance(source, StoredObject):
             return None
         try:
+            check_reach(source.location, export.target.location)
             segments = joinable(opened.recording, cut.start_s, cut.end_s)
             pieces = await pieces_of(self._stores.at(source.location), source.location, segments)
             await self._store_of(export).join(
@@ -180,12 +181,13 @@ def _cut_of(recording: Recording, export: Export) -> Cut:
 def why(error: RecordingError | StorageError, export: Export) -> str:
     """Say why an export failed; that something is missing with the name it was asked for by."""
     source = export.sources[0]
-    if _is_missing(error) and isinstance(source, StoredObject):
+    if is_missing(error) and isinstance(source, StoredObject):
         return f"open {source.key}: no such file or directory"
     return str(error)
 
 
-def _is_missing(error: AudiowardenError) -> bool:
+def is_missing(error: AudiowardenError) -> bool:
+    """Whether what is asked for, or a file of it, is not there."""
     if isinstance(error, RecordingError):
         return error.fault is RecordingFault.MISSING
     return isinstance(error, MissingObjectError)
