@@ -105,6 +105,7 @@ def _anchor(settings: Settings, path: Path | None) -> Settings:
             "accounts": tuple(moved(account, "lists_dir") for account in settings.accounts),
             "network": moved(settings.network, "ca_file"),
             "recogniser": moved(settings.recogniser, "cache_dir"),
+            "storage": moved(settings.storage, "local_root"),
         }
     )
 

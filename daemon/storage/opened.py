@@ -41,8 +41,13 @@ class Storage:
 
     async def expire_clips(self) -> int:
         """Delete what has lived long enough; return how many clips went. Raises StorageError."""
-        expired = await self.local_clips.expire()
-        return expired if self.clips is self.local_clips else expired + await self.clips.expire()
+        if self.clips is self.local_clips:
+            return await self.clips.expire()
+        try:
+            expired = await self.clips.expire()
+        finally:
+            expired_here = await self.local_clips.expire()
+        return expired + expired_here
 
 
 @asynccontextmanager

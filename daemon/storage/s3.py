@@ -22,6 +22,8 @@ from daemon.storage.s3_join import JoinedPart, plan_join
 from daemon.storage.s3_reading import Reading
 from daemon.storage.s3_upload import Target, Upload, in_parts, put_whole, uploading
 
+PAGE_SIZE = 1000
+"""What a listing gives at once, at most."""
 MAX_ADDRESS_S = 7 * 86_400
 """So long a presigned address can live (Amazon S3 API Reference, "Authenticating Requests: Using Query
 Parameters")."""
@@ -116,22 +118,22 @@ class S3Store:
         )
         return str(answer)
 
-    async def keys(self, prefix: str) -> AsyncGenerator[str, None]:
+    async def keys(self, prefix: str, page_size: int = PAGE_SIZE) -> AsyncGenerator[str, None]:
         """Yield the keys that begin with `prefix`, in order."""
-        async for answer in self._pages(prefix):
+        async for answer in self._pages(prefix, page_size):
             for entry in answer.get("Contents", ()):
                 yield str(entry["Key"])
 
-    async def folders(self, prefix: str) -> AsyncGenerator[str, None]:
+    async def folders(self, prefix: str, page_size: int = PAGE_SIZE) -> AsyncGenerator[str, None]:
         """Yield the beginnings of keys up to the first `/` after `prefix`, in order, with it."""
-        async for answer in self._pages(prefix, Delimiter="/"):
+        async for answer in self._pages(prefix, page_size, Delimiter="/"):
             for entry in answer.get("CommonPrefixes", ()):
                 yield str(entry["Prefix"])
 
-    async def _pages(self, prefix: str, **parameters: str) -> AsyncGenerator[Any, None]:
+    async def _pages(self, prefix: str, size: int, **parameters: str) -> AsyncGenerator[Any, None]:
         more: dict[str, str] = {}
         while True:
-            answer = await self._call("list_objects_v2", Prefix=prefix, **parameters, **more)
+            answer = await self._call("list_objects_v2", Prefix=prefix, MaxKeys=size, **parameters, **more)
             yield answer
             if not answer.get("IsTruncated"):
                 return

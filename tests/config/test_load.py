@@ -66,6 +66,8 @@ enrolled_dir = 'voices'
 ca_file = 'ca.pem'
 [recogniser]
 cache_dir = 'cache'
+[storage]
+local_root = 'media'
 [[accounts]]
 name = 'a'
 access_key = 'k'
@@ -76,6 +78,7 @@ lists_dir = 'lists'
     assert settings.enrolled_folder == tmp_path / "voices"
     assert settings.network.ca_file == tmp_path / "ca.pem"
     assert settings.recogniser.cache_dir == tmp_path / "cache"
+    assert settings.storage.local_root == tmp_path / "media"
     assert settings.accounts[0].lists_dir == tmp_path / "lists"
 
 
