@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -176,10 +177,11 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     recorded = await house.enter_async_context(
         recorded_media(settings, accounts, ledger, outbox, storage.stores, addresses, metrics)
     )
-    contract = AudioStreamContract(analysis.taxonomy, settings.accounts, agora_sdk=agora.installed())
+    sdk = await asyncio.to_thread(agora.environment, os.environ)
+    contract = AudioStreamContract(analysis.taxonomy, settings.accounts, agora_sdk=bool(sdk))
     start = Start(INGEST_MODULE, settings.network, settings.logs)
     ingest = _ingest(settings, start, metrics)
-    rooms = RoomWorkers(start, on_lost=metrics.ingest_restarts.inc)
+    rooms = RoomWorkers(replace(start, environ=sdk), on_lost=metrics.ingest_restarts.inc)
     stages = _stages(settings, analysis, addresses, ingest, rooms, storage.clips)
     admission = Admission(
         analysis.recognition,
