@@ -23,6 +23,8 @@ from daemon.contracts.audiostream.contract import AudioStreamContract
 from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.routes import AudioStreamRoutes
 from daemon.contracts.errors import plain_errors
+from daemon.contracts.tvu import document as tvu
+from daemon.contracts.vod import document as vod
 from daemon.egress import make_session
 from daemon.enrolled import Enrolled
 from daemon.health import HealthRoutes
@@ -34,6 +36,7 @@ from daemon.logs import tell
 from daemon.metrics import Metrics
 from daemon.openapi import OpenApiRoutes
 from daemon.outbox import Outbox
+from daemon.recorded import RecordedMedia, recorded_media
 from daemon.registry import Registry
 from daemon.signing import Signer
 from daemon.storage.interfaces import ClipStore, StorageError
@@ -112,8 +115,9 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
         )
         await runner.setup()
         house.push_async_callback(runner.cleanup)
-        house.push_async_callback(parts.registry.drain, settings.server.drain_s)
+        house.push_async_callback(_drain, parts, settings.server.drain_s)
         tasks.start("registry", parts.registry.run())
+        tasks.start("jobs", parts.recorded.jobs.run())
         if not await parts.registry.recovered(RECOVER_S):
             log.warning("streams_not_recovered_yet", waited_s=RECOVER_S)
         await web.SockSite(runner, listener).start()
@@ -127,8 +131,10 @@ class _Parts:
     """What the HTTP server and the background tasks are made of."""
 
     metrics: Metrics
+    accounts: Accounts
     ledger: SqliteLedger
     storage: Storage
+    recorded: RecordedMedia
     lists: CustomerLists
     voices: Enrolled[VoiceIndex]
     songs: Enrolled[SongIndex]
@@ -166,6 +172,10 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     )
     await outbox.start()
     house.push_async_callback(outbox.stop)
+    accounts = Accounts(settings.accounts)
+    recorded = await house.enter_async_context(
+        recorded_media(settings, accounts, ledger, outbox, storage.stores, addresses, metrics)
+    )
     contract = AudioStreamContract(analysis.taxonomy, settings.accounts, agora_sdk=agora.installed())
     start = Start(INGEST_MODULE, settings.network, settings.logs)
     ingest = _ingest(settings, start, metrics)
@@ -186,8 +196,10 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     voices, songs = analysis.listening.voices, analysis.listening.songs
     return _Parts(
         metrics,
+        accounts,
         ledger,
         storage,
+        recorded,
         lists,
         voices,
         songs,
@@ -263,16 +275,22 @@ def _stages(
 
 def _routes(settings: Settings, parts: _Parts) -> web.Application:
     app = web.Application(middlewares=[plain_errors])
-    accounts = Accounts(settings.accounts)
     AudioStreamRoutes(
-        parts.contract, accounts, parts.registry, parts.addresses, parts.metrics, parts.query
+        parts.contract, parts.accounts, parts.registry, parts.addresses, parts.metrics, parts.query
     ).add_to(app)
     ClipRoutes(parts.storage.local_clips).add_to(app)
     if parts.storage.folder is not None:
         ObjectRoutes(parts.storage.folder).add_to(app)
-    OpenApiRoutes([audiostream.describe()]).add_to(app)
+    parts.recorded.vod.add_to(app)
+    parts.recorded.tvu.add_to(app)
+    OpenApiRoutes([audiostream.describe(), tvu.describe(), vod.describe()]).add_to(app)
     HealthRoutes(parts.metrics, partial(_unready, parts)).add_to(app)
     return app
+
+
+async def _drain(parts: _Parts, timeout_s: float) -> None:
+    """Put down streams and jobs, each in order."""
+    await asyncio.gather(parts.registry.drain(timeout_s), parts.recorded.jobs.drain(timeout_s))
 
 
 async def _unready(parts: _Parts) -> str:

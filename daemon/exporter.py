@@ -12,14 +12,14 @@ import structlog
 
 from config.errors import AudiowardenError
 from daemon.exports import AUDIO_FORMS, Export, Exported, Form, MediaSource, StoredObject
-from daemon.jobs.interfaces import Job
+from daemon.jobs.interfaces import Job, JobFailedError
 from daemon.jobs.workshop import Workshop, chunks_of
-from daemon.joining import joinable, pieces_of
+from daemon.joining import check_reach, joinable, pieces_of
 from daemon.making import Cut, Making
 from daemon.playlists import playlist_document
 from daemon.sealing import seal
 from daemon.sources import OpenLibrary, Sources
-from daemon.storage.interfaces import CannotJoinError, ObjectStore, StorageError, Stores
+from daemon.storage.interfaces import CannotJoinError, MissingObjectError, ObjectStore, StorageError, Stores
 from pipeline.recording.opening import open_recording
 from pipeline.recording.recording import Recording, RecordingError, RecordingFault
 
@@ -53,7 +53,11 @@ class Exporter:
 
     async def work(self, job: Job) -> Mapping[str, Any]:
         """Do an export as a job (a `JobWork`)."""
-        exported = await self.export(job.account, Export.of(job.request), job.tell_progress)
+        export = Export.of(job.request)
+        try:
+            exported = await self.export(job.account, export, job.tell_progress)
+        except (RecordingError, StorageError) as error:
+            raise JobFailedError(why(error, export), retryable=error.retryable) from None
         return exported.document()
 
     async def export(self, account: str, export: Export, tell_progress: Tell) -> Exported:
@@ -82,7 +86,7 @@ class Exporter:
             try:
                 return await self._open_source(source, picture=export.form not in AUDIO_FORMS)
             except (RecordingError, StorageError) as error:
-                if missing is None and not _is_missing(error):
+                if missing is None and not is_missing(error):
                     raise
                 if missing is not None:
                     # It was only looked at because what is asked for is not there.
@@ -117,6 +121,7 @@ class Exporter:
         if export.form is not Form.TS or not export.join or not isinstance(source, StoredObject):
             return None
         try:
+            check_reach(source.location, export.target.location)
             segments = joinable(opened.recording, cut.start_s, cut.end_s)
             pieces = await pieces_of(self._stores.at(source.location), source.location, segments)
             await self._store_of(export).join(
@@ -170,12 +175,22 @@ def _cut_of(recording: Recording, export: Export) -> Cut:
         text = f"the span begins {start_s:.3f} s after the beginning of the recording{length}"
         raise RecordingError(RecordingFault.OUTSIDE, text)
     lacking_s = 0.0 if wanted_s is None else max(0.0, wanted_s - (end_s - first_s))
-    began_at = recording.begins_at if recording.begins_at is not None else export.span.begins_at
-    return Cut(first_s, end_s, lacking_s, began_at)
+    return Cut(first_s, end_s, lacking_s, export.span.recording_began_at(recording.begins_at))
 
 
-def _is_missing(error: AudiowardenError) -> bool:
-    return isinstance(error, RecordingError) and error.fault is RecordingFault.MISSING
+def why(error: RecordingError | StorageError, export: Export) -> str:
+    """Say why an export failed; that something is missing with the name it was asked for by."""
+    source = export.sources[0]
+    if is_missing(error) and isinstance(source, StoredObject):
+        return f"open {source.key}: no such file or directory"
+    return str(error)
+
+
+def is_missing(error: AudiowardenError) -> bool:
+    """Whether what is asked for, or a file of it, is not there."""
+    if isinstance(error, RecordingError):
+        return error.fault is RecordingFault.MISSING
+    return isinstance(error, MissingObjectError)
 
 
 async def _at_once(data: bytes) -> AsyncIterator[bytes]:

@@ -87,14 +87,22 @@ class Span:
     begins_at: float | None = None
     """Seconds since the epoch at which the recording begins, if it does not say so itself."""
 
-    def start_on(self, begins_at: float | None) -> float:
+    def recording_began_at(self, says: float | None) -> float | None:
+        """Return when the recording began, in seconds since the epoch; `says` is what it says itself."""
+        if says is not None:
+            return says
+        if self.begins_at is None and self.moment is not None and self.start_s is not None:
+            return self.moment - self.start_s
+        return self.begins_at
+
+    def start_on(self, says: float | None) -> float:
         """Return where on the timeline of a recording the span begins, in seconds.
 
-        `begins_at` is what the recording says. Raises RecordingError: it cannot be told.
+        `says` is when the recording says that it began. Raises RecordingError: it cannot be told.
         """
-        known = begins_at if begins_at is not None else self.begins_at
-        if self.moment is not None and known is not None:
-            return self.moment - known
+        began_at = self.recording_began_at(says)
+        if self.moment is not None and began_at is not None:
+            return self.moment - began_at
         if self.start_s is None:
             text = "the recording does not say when it began, so a moment cannot be found in it"
             raise RecordingError(RecordingFault.INVALID, text)
@@ -113,6 +121,7 @@ class Export:
     replace: bool = True
     """Whether an object in the target's place is replaced."""
     mono: bool = False
+    """Of audio: a piece, exact to the sample, in mono; else all of it, with its channels."""
     sample_rate_hz: int | None = None
     """Of audio; None: the source's."""
     join: bool = True

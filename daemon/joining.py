@@ -35,6 +35,12 @@ def joinable(recording: Recording, start_s: float, end_s: float) -> tuple[Segmen
     return segments
 
 
+def check_reach(source: Location, target: Location) -> None:
+    """Raise CannotJoinError when no store has both: a folder reaches no bucket, and no other folder."""
+    if not (source.bucket and target.bucket) and source != target:
+        raise CannotJoinError("its segments are in another store than the target")
+
+
 async def pieces_of(store: ObjectStore, location: Location, segments: Sequence[Segment]) -> list[Piece]:
     """Return where the bytes of segments are. Raises StorageError; MissingObjectError names no key."""
     slots = asyncio.Semaphore(LOOKUPS_AT_ONCE)

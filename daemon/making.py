@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.exports import AUDIO_FORMS, MAX_DURATION_S, Export, Exported, Form
+from daemon.whole_audio import write_whole_audio
 from pipeline.encode import AudioForm
 from pipeline.offline import cut_audio
 from pipeline.recording.recording import Library, Recording, Stretch
 from pipeline.recording.stretches import stretches
+from pipeline.remux import MediaForm, remux
+from pipeline.thumbnail import thumbnail
+
+PICTURE_S = 1.0
+"""So much of a recording is read on for the picture of a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +67,15 @@ class Making:
 
     def make(self) -> Exported:
         """Write `target`. Raises RecordingError, EncodeError."""
-        if self.export.form in AUDIO_FORMS:
-            return self._audio()
         if self.export.form is Form.JPEG:
             return self._picture()
-        return self._media()
+        if self.export.form not in AUDIO_FORMS:
+            return self._media()
+        return self._audio() if self.export.mono else self._whole_audio()
 
     def _audio(self) -> Exported:
         cut = self.cut
-        with closing(self._stretches(self.recording)) as pieces:
+        with closing(self._stretches(self.recording, cut.duration_s)) as pieces:
             made = cut_audio(
                 pieces,
                 cut.start_s,
@@ -82,6 +88,32 @@ class Making:
             )
         return cut.exported(cut.start_s, made.duration_s, missing_s=made.missing_s)
 
-    def _stretches(self, recording: Recording) -> Iterator[Stretch]:
-        end_s = self.cut.start_s + self.cut.duration_s
-        return stretches(recording, self.library, self.cut.start_s, end_s, ahead=self.export.ahead)
+    def _whole_audio(self) -> Exported:
+        form = AudioForm(self.export.form.value)
+        made = write_whole_audio(
+            self.library, self.recording, self.target, form, self.progress, self.cancelled
+        )
+        return self.cut.exported(0.0, made.duration_s)
+
+    def _picture(self) -> Exported:
+        with closing(self._stretches(self.recording, PICTURE_S)) as pieces:
+            self.target.write_bytes(thumbnail(pieces, self.cut.start_s, self.cancelled))
+        return self.cut.exported(self.cut.start_s, 0.0)
+
+    def _media(self) -> Exported:
+        cut = self.cut
+        with closing(self._stretches(self.recording, cut.duration_s)) as pieces:
+            made = remux(
+                pieces,
+                cut.start_s,
+                cut.duration_s,
+                self.target,
+                MediaForm(self.export.form.value),
+                self.progress,
+                self.cancelled,
+            )
+        return cut.exported(made.start_s, made.duration_s, missing_s=made.missing_s)
+
+    def _stretches(self, recording: Recording, duration_s: float) -> Generator[Stretch, None, None]:
+        start_s = self.cut.start_s
+        return stretches(recording, self.library, start_s, start_s + duration_s, ahead=self.export.ahead)

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.registry import Collector
 
-from daemon.recognition import Recognition
+from daemon.admission import Recognition
 from pipeline.analyse import Analysis
 from pipeline.audio import Window
 from pipeline.report import Failure
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _LATENCY_BUCKETS_S = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+
+
+class WatchedRecognition(Recognition, Protocol):
+    """What metrics show of the recognisers."""
+
+    @property
+    def waiting(self) -> int:
+        """Windows that wait for a reading."""
 
 
 class Metrics:
@@ -109,7 +118,7 @@ class Metrics:
         """Count a window that was called back as not moderated."""
         self.windows.labels("not_moderated", failure.value).inc()
 
-    def watch_recogniser(self, recognition: Recognition) -> None:
+    def watch_recogniser(self, recognition: WatchedRecognition) -> None:
         """Show the recogniser's line and cost."""
         self.gauge(
             "audiowarden_recogniser_waiting",

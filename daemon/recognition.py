@@ -72,22 +72,15 @@ class Recognition:
 async def loaded_batchers(settings: RecogniserSettings) -> AsyncIterator[Batchers]:
     """Load what recognises, yield it, and free it in the end. Raises WeightsError."""
     large = await asyncio.to_thread(load_recogniser, settings, settings.model)
-    if not settings.screen_model:
-        async with _batching(large, Seats(large.workers), second_tries=True) as batcher:
+    seats = Seats(large.workers)
+    async with _batching(large, seats, second_tries=True) as batcher:
+        if not settings.screen_model:
             yield Batchers(batcher)
-        return
-    try:
+            return
         small = await asyncio.to_thread(_load_screen, settings)
-    except BaseException:
-        await asyncio.to_thread(large.close)
-        raise
-    seats = Seats(max(large.workers, small.workers))
-    async with (
-        _batching(large, seats, second_tries=True) as batcher,
         # What the small one doubts is the large one's: a second try would come too late and be no better.
-        _batching(small, seats, second_tries=False) as screening,
-    ):
-        yield Batchers(batcher, screening, small.languages)
+        async with _batching(small, seats, second_tries=False) as screening:
+            yield Batchers(batcher, screening, small.languages)
 
 
 @asynccontextmanager

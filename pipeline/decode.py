@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain, islice
 from typing import Any, NoReturn
@@ -24,8 +24,10 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.packet import Packet
-from av.stream import Discard, Disposition, Stream
+from av.packet import Packet as Packet
+from av.stream import Discard, Disposition
+from av.stream import Stream as Stream
+from av.video.stream import VideoStream
 
 from config.errors import AudiowardenError
 from pipeline import limits
@@ -215,13 +217,22 @@ class Media:
         self._container = container
         self._stretch = stretch
         self._tap = tap
-        self.audio = container.streams.audio[0] if container.streams.audio else None
+        self._moved = False
+        # PyAV has no context for what FFmpeg cannot decode, though it declares one.
+        known = [each for each in container.streams if getattr(each.codec_context, "name", None)]
+        self.audio = next((each for each in known if isinstance(each, AudioStream)), None)
+        videos = [each for each in known if isinstance(each, VideoStream)]
         covers = Disposition.attached_pic
-        self.video = next((each for each in container.streams.video if not each.disposition & covers), None)
+        self.video = next((each for each in videos if not each.disposition & covers), None)
         self.zero_s = -stretch.at_s(0.0, self._begins_s())
         """What the file's clock says at the beginning of the recording's timeline."""
         self.length_s = container.duration / av.time_base if container.duration else 0.0
         """As the file claims or FFmpeg estimates; 0 if neither."""
+
+    @property
+    def ends_s(self) -> float:
+        """Where on the recording's timeline it ends, as far as is known."""
+        return self._stretch.start_s + min(self.length_s, self._stretch.duration_s)
 
     def _begins_s(self) -> float:
         """Return what the file's clock says at the stretch's beginning."""
@@ -235,10 +246,22 @@ class Media:
         """Go near a second of the recording's timeline; say whether that is behind the file's beginning."""
         if not self._stretch.seekable or stream.time_base is None:
             return False
-        place_s = max(time_s, self._stretch.start_s) + self.zero_s
+        if time_s > self._stretch.start_s:
+            self._moved = True
+            with self._explaining():
+                self._container.seek(round((time_s + self.zero_s) / stream.time_base), stream=stream)
+            return True
+        if self._moved:
+            self._rewind()
+        return False
+
+    def _rewind(self) -> None:
+        """Go to the beginning: by the byte, because MPEG-TS loses its first pictures when sought by time."""
         with self._explaining():
-            self._container.seek(round(place_s / stream.time_base), stream=stream)
-        return time_s > self._stretch.start_s
+            try:
+                self._container.seek(0, unsupported_byte_offset=True)
+            except FFmpegError:
+                self._container.seek(self._container.start_time or 0)
 
     def packets(self, *streams: Stream, at_once: int = 1) -> Iterator[list[Packet[Any]]]:
         """Yield packets of some streams in the file's order, so many at once; last an empty one of each."""
@@ -254,12 +277,17 @@ class Media:
 
     def frames(self, stream: Stream) -> Iterator[Any]:
         """Yield the decoded frames of a stream, from the file's place on. Skips what cannot be decoded."""
+        return self.decoded(stream, chain.from_iterable(self.packets(stream, at_once=MAX_GATHERED)))
+
+    @staticmethod
+    def decoded(stream: Stream, packets: Iterable[Any]) -> Iterator[Any]:
+        """Yield what all of some packets hold. Raises RecordingError when none of it can be decoded."""
         bad = good = 0
-        for packet in chain.from_iterable(self.packets(stream, at_once=MAX_GATHERED)):
+        for packet in chain((packet for packet in packets if packet.size), (None,)):
             try:
-                frames = packet.decode()
+                frames = stream.decode(packet)  # type: ignore[attr-defined]  # not declared for all kinds
             except (FFmpegError, ValueError):
-                bad += 1
+                bad += packet is not None
                 continue
             good += len(frames)
             yield from frames

@@ -1,33 +1,43 @@
-"""Encodes audio: the clip of a window as mp3, and the audio of recordings as files."""
+"""Encodes and writes media: the clip of a window as mp3, files of audio or of packets, a picture."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import av
 from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
+from av.codec import CodecContext
 from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
 
 from config.errors import AudiowardenError
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
 
+JPEG_QUANTISER = 3
+"""Of 1..31: the lower, the finer."""
 MAX_RATE_HZ = 192_000
 """No file is written with more samples a second."""
 
 
 class EncodeError(AudiowardenError):
     """The audio cannot be encoded, or the result not be written."""
+
+
+class UnsupportedCodecError(EncodeError):
+    """A container cannot hold what it was to hold."""
 
 
 class AudioForm(StrEnum):
@@ -87,6 +97,28 @@ _RECIPES = {
 }
 
 
+_TS_CODECS = {
+    "h264",
+    "hevc",
+    "mpeg1video",
+    "mpeg2video",
+    "mpeg4",
+    "aac",
+    "mp2",
+    "mp3",
+    "mp3float",
+    "ac3",
+    "eac3",
+}
+"""FFmpeg would write any other into MPEG-TS as data that nobody can play."""
+_CONTAINER_OPTIONS = {
+    # Stamps before 0 become an edit list: what lies there is decoded, but not shown.
+    "mp4": {"avoid_negative_ts": "disabled"},
+    "mov": {"avoid_negative_ts": "disabled"},
+    "ipod": {"movflags": "+faststart"},
+}
+
+
 def nearest_rate_hz(form: AudioForm, rate_hz: int) -> int:
     """Return the lowest rate that a kind of file can have and that loses nothing, or else the highest."""
     rates_hz = _RECIPES[form].rates_hz or (min(rate_hz, MAX_RATE_HZ),)
@@ -99,15 +131,16 @@ class AudioFile:
     def __init__(self, target: Path, form: AudioForm, rate_hz: int, layout: str = "mono") -> None:
         """`rate_hz` is one of `nearest_rate_hz`, `layout` mono or stereo."""
         recipe = _RECIPES[form]
+        self.codec = recipe.codec.removeprefix("lib").removesuffix("lame")
         self.rate_hz = rate_hz
+        self.channels = 1 if layout == "mono" else 2
         self._gathered = AudioFifo()
         self._resampler: AudioResampler | None = None
         self._form: tuple[str, str, int] | None = None
         self._samples = 0
         with _explaining():
-            # The prefix keeps a name such as "pipe:1" a file name.
             self._container = av.open(
-                f"file:{target.absolute()}",
+                _file_url(target),
                 "w",
                 format=recipe.container,
                 container_options=recipe.container_options,
@@ -180,6 +213,51 @@ class AudioFile:
                 self._container.mux(self._stream.encode(frame))
 
 
+class PacketFile:
+    """A file of packets that are not encoded again. For one thread; everything raises EncodeError."""
+
+    def __init__(self, target: Path, container: str, streams: Sequence[Stream], later_s: float = 0.0) -> None:
+        """`container` is FFmpeg's name. All time stamps are written `later_s` later.
+
+        Raises UnsupportedCodecError when the container cannot hold a stream.
+        """
+        options = {"output_ts_offset": f"{later_s:.6f}", **_CONTAINER_OPTIONS.get(container, {})}
+        with _explaining():
+            self._container = av.open(_file_url(target), "w", format=container, container_options=options)
+            try:
+                self.streams = [self._add(stream, container) for stream in streams]
+            except EncodeError:
+                self._container.close()
+                raise
+
+    def write(self, packets: Sequence[Packet[Any]]) -> None:
+        """Write packets whose `stream_index` is the place in `streams`, each stream's with rising stamps."""
+        with _explaining():
+            self._container.mux(packets)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Complete the file; after an error it is left as it is, for the caller to throw away."""
+        try:
+            with _explaining():
+                self._container.close()
+        except EncodeError:
+            if kind is None:
+                raise
+
+    def _add(self, stream: Stream, container: str) -> Stream:
+        codec = stream.codec_context.name
+        known = _TS_CODECS if container == "mpegts" else None
+        if known is None or codec in known:
+            with suppress(ValueError):
+                return self._container.add_stream_from_template(stream, opaque=True)
+        raise UnsupportedCodecError(f"{container} cannot hold {codec}")
+
+
 def encode_mp3(pcm: Pcm, bit_rate_kbps: int) -> bytes:
     """Encode mono 16 kHz audio; blocking, about 35 ms for 10 s. Raises EncodeError."""
     if not len(pcm):
@@ -203,6 +281,25 @@ def _encode(pcm: Pcm, bit_rate_kbps: int) -> bytes:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return target.getvalue()
+
+
+def encode_jpeg(frame: VideoFrame) -> bytes:
+    """Encode a decoded picture in its own size. Raises EncodeError."""
+    with _explaining():
+        encoder = CodecContext.create("mjpeg", "w")
+        encoder.width, encoder.height = frame.width, frame.height
+        encoder.pix_fmt = "yuvj420p"
+        encoder.time_base = Fraction(1, 25)
+        encoder.qmin = encoder.qmax = JPEG_QUANTISER
+        picture = frame.reformat(format="yuvj420p")
+        picture.pts = 0
+        packets = [*encoder.encode(picture), *encoder.encode(None)]
+        return b"".join(bytes(packet) for packet in packets)
+
+
+def _file_url(target: Path) -> str:
+    # The prefix keeps a name such as "pipe:1" a file name.
+    return f"file:{target.absolute()}"
 
 
 @contextmanager

@@ -9,7 +9,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.encode import AudioFile, AudioForm, nearest_rate_hz
+from pipeline.decode import Media, open_stretch
+from pipeline.encode import AudioFile, AudioForm, PacketFile, nearest_rate_hz
+from pipeline.packets import AT_ONCE, Track
 from pipeline.recording.recording import RecordingError, RecordingFault, Stretch
 from pipeline.recording.tap import never
 from pipeline.sound import Sound
@@ -86,6 +88,82 @@ def cut_audio(
     progress(1.0)
     lacking = sound.total - sound.given + sound.silent
     return CutAudio(sound.given / sound.rate_hz, lacking / sound.rate_hz, sound.rate_hz)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFacts:
+    """What an audio file holds."""
+
+    duration_s: float
+    codec: str
+    bit_rate: int
+    """Bits a second, of the whole file."""
+    rate_hz: int
+    channels: int
+    size: int
+    """Bytes."""
+
+
+def extract_audio(
+    stretch: Stretch,
+    target: Path,
+    form: AudioForm,
+    progress: Progress = unwatched,
+    cancelled: Callable[[], bool] = never,
+) -> AudioFacts:
+    """Write all of a recording's audio, with its channels, mono or stereo. AAC into M4A is not encoded again.
+
+    Raises RecordingError, and EncodeError when the result cannot be written.
+    """
+    with open_stretch(stretch, cancelled) as media:
+        if media.audio is None:
+            raise RecordingError(RecordingFault.INVALID, "the recording has no audio")
+        gauge = Gauge(progress)
+        copied = form is AudioForm.M4A and media.audio.codec_context.name == "aac"
+        facts = _copy(media, target, gauge) if copied else _encode(media, target, form, gauge)
+    progress(1.0)
+    return facts
+
+
+def _encode(media: Media, target: Path, form: AudioForm, gauge: Gauge) -> AudioFacts:
+    """Encode all the audio there is, one piece after the other, whatever its time stamps say."""
+    with ExitStack() as stack:
+        file: AudioFile | None = None
+        for frame in media.frames(media.audio) if media.audio is not None else ():
+            if file is None:
+                layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
+                rate_hz = nearest_rate_hz(form, frame.sample_rate)
+                file = stack.enter_context(AudioFile(target, form, rate_hz, layout))
+            file.write_frame(frame)
+            gauge.show(file.duration_s / media.length_s if media.length_s else 0.0)
+    if file is None:
+        raise RecordingError(RecordingFault.INVALID, "the recording has no audio")
+    return _facts(target, file.duration_s, file.codec, file.rate_hz, file.channels)
+
+
+def _copy(media: Media, target: Path, gauge: Gauge) -> AudioFacts:
+    """Write the packets of AAC as they are; the file begins with the first of them."""
+    if media.audio is None:
+        raise RecordingError(RecordingFault.INVALID, "the recording has no audio")
+    track = Track(media.audio, 0.0)
+    zero_s = (media.audio.start_time or 0) * track.tick_s
+    with PacketFile(target, "ipod", [media.audio], -zero_s) as file:
+        for packets in media.packets(media.audio, at_once=AT_ONCE):
+            full = [packet for packet in packets if packet.size]
+            track.steady(full)
+            for packet in full:
+                packet.stream = file.streams[0]
+            file.write(full)
+            gauge.show((track.ends_s - zero_s) / media.length_s if media.length_s else 0.0)
+    if not track.ends_s:
+        raise RecordingError(RecordingFault.INVALID, "the recording has no audio")
+    codec = media.audio.codec_context
+    return _facts(target, track.ends_s - zero_s, "aac", codec.sample_rate, codec.layout.nb_channels)
+
+
+def _facts(target: Path, duration_s: float, codec: str, rate_hz: int, channels: int) -> AudioFacts:
+    size = target.stat().st_size
+    return AudioFacts(duration_s, codec, round(size * 8 / duration_s), rate_hz, channels, size)
 
 
 def check_span(start_s: float, duration_s: float) -> None:

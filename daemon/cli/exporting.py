@@ -15,14 +15,14 @@ from config.load import load_settings
 from config.settings import LogSettings, Settings
 from daemon.cli.common import one_sentence
 from daemon.cli.places import PlaceError, source_of, target_of, terminal_stores
-from daemon.exporter import Exporter
-from daemon.exports import Export, Exported, Form, Span, StoredObject
+from daemon.exporter import Exporter, is_missing
+from daemon.exports import Export, Exported, Form, Span
 from daemon.jobs.workshop import Workshop
 from daemon.logs import configure_logging
 from daemon.sources import Sources
-from daemon.storage.interfaces import ObjectExistsError
+from daemon.storage.interfaces import ObjectExistsError, StorageError
 from pipeline.network.addresses import AddressPolicy
-from pipeline.recording.recording import RecordingError, RecordingFault
+from pipeline.recording.recording import RecordingError
 from pipeline.recording.web import WebLibrary
 
 THREADS = 4
@@ -88,17 +88,15 @@ async def _export(source: str, export: Export, settings: Settings) -> Exported:
                 return await Exporter(stores, sources, workshop, {}).export(
                     "", export, lambda share: progress.update(task, completed=share)
                 )
-            except RecordingError as error:
-                raise _named(error, source, export) from None
+            except (RecordingError, StorageError) as error:
+                raise _named(error, source) from None
             finally:
                 workshop.close()
 
 
-def _named(error: RecordingError, source: str, export: Export) -> AudiowardenError:
+def _named(error: RecordingError | StorageError, source: str) -> AudiowardenError:
     """Say which of the person's own words is meant."""
-    if error.fault is RecordingFault.MISSING and isinstance(export.sources[0], StoredObject):
-        return PlaceError(f"{source}: no such file or directory")
-    return error
+    return PlaceError(f"{source}: no such file or directory") if is_missing(error) else error
 
 
 def _told(exported: Exported, form: Form) -> str:

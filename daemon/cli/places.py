@@ -15,11 +15,11 @@ from daemon.storage.folder import FolderStore
 from daemon.storage.interfaces import Location, ObjectStore
 from daemon.storage.keys import checked_key
 from daemon.storage.s3 import S3Store
-from daemon.storage.s3_clients import S3Clients
+from daemon.storage.s3_clients import Deadlines, S3Clients
 from daemon.storage.tree import PARTS
 
 CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d+)?)", re.ASCII)
-PATIENCE_S = 10.0
+DEADLINES = Deadlines(patience_s=10.0)
 """Somebody waits: a store that is away is not asked again for long."""
 
 
@@ -53,7 +53,7 @@ class TerminalStores:
 @asynccontextmanager
 async def terminal_stores(settings: Settings) -> AsyncIterator[TerminalStores]:
     """Open the stores, and close them."""
-    clients = S3Clients(settings.storage.s3, PATIENCE_S)
+    clients = S3Clients(settings.storage.s3, DEADLINES)
     stores = TerminalStores(clients)
     try:
         yield stores

@@ -59,8 +59,9 @@ def _matches(table: HashTable, asked: Question, middle: float) -> tuple[Integers
     rows = (hashes >> np.uint32(left)).astype(np.int64)
     low = table.starts[rows].astype(np.int64)
     counts = table.starts[rows + 1] - low
-    rarest = np.argsort(counts, kind="stable")
-    counts[rarest[np.cumsum(counts[rarest]) > MAX_MATCHES]] = 0
+    if counts.sum() > MAX_MATCHES:
+        rarest = np.argsort(counts)
+        counts[rarest[np.cumsum(counts[rarest]) > MAX_MATCHES]] = 0
     which = np.repeat(np.arange(len(counts)), counts)
     entries = np.arange(len(which)) + np.repeat(low - np.cumsum(counts) + counts, counts)
     rests = (hashes & np.uint32((1 << left) - 1)).astype(table.rests.dtype)

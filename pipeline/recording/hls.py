@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,7 +34,7 @@ from pipeline.recording.text import (
 
 MARK = "#EXTM3U"
 _UNDERSTOOD = re.compile(
-    r"#EXT(INF:|-X-(STREAM-INF|MEDIA|MEDIA-SEQUENCE|DISCONTINUITY|BYTERANGE|MAP|GAP|ENDLIST|I-FRAMES-ONLY)\b)"
+    r"#EXT-X-(STREAM-INF|MEDIA|MEDIA-SEQUENCE|DISCONTINUITY|BYTERANGE|MAP|GAP|ENDLIST|I-FRAMES-ONLY)\b"
 )
 """The tags that `m3u8` reads for us. A fault in one that nobody needs is no fault of the recording."""
 _UNSUPPORTED = re.compile(r"#EXT-X-(SKIP|DEFINE)\b")
@@ -64,9 +65,19 @@ def read_hls(library: Library, name: str, *, picture: bool = True) -> Recording:
     main = _media(library, library.beside(name, best["uri"]))
     if sound_name is None:
         return main
-    heard = _media(library, sound_name)
-    begins_at = heard.begins_at if main.begins_at is None else main.begins_at
-    return Recording(main.container, main.segments, begins_at, heard)
+    return _together(main, _media(library, sound_name))
+
+
+def _together(main: Recording, sound: Recording) -> Recording:
+    """Put the sound on the picture's timeline: by their dates, or else both begin together."""
+    if main.begins_at is None or sound.begins_at is None:
+        begins_at = sound.begins_at if main.begins_at is None else main.begins_at
+        segments = sound.segments
+    else:
+        begins_at, later_s = main.begins_at, sound.begins_at - main.begins_at
+        segments = tuple(replace(each, start_s=each.start_s + later_s) for each in sound.segments)
+    heard = replace(sound, segments=segments, begins_at=begins_at)
+    return replace(main, begins_at=begins_at, sound=heard)
 
 
 def _media(library: Library, name: str) -> Recording:
@@ -109,7 +120,10 @@ class _Lines:
         """Read a tag in the place of the package; say whether that was all."""
         del lineno, data
         if line.startswith("#EXTINF:"):
-            return False
+            # The package compares each line with forty tags, and this is every other line.
+            state.setdefault("segment", {})["duration"] = float(line[8:].partition(",")[0])
+            state["expect_segment"] = True
+            return True
         if line.startswith("#EXT-X-KEY:"):
             # The package compares each key with all before it: hours, where every segment has its own.
             state["current_key"] = {key: value.strip('"') for key, value in _ATTRIBUTE.findall(line)}

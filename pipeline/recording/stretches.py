@@ -49,7 +49,8 @@ def stretches(
     playlist saying so are an error. What the library fails with for now is tried again after each of
     `retry_after_s`.
 
-    A stretch is closed when the next one is asked for, or the iterator closed. Raises RecordingError:
+    A stretch is closed when the next one is asked for, or the generator closed, which whoever stops early
+    must do (`contextlib.closing`). Raises RecordingError:
     OUTSIDE, MISSING when nothing of the span is there, and what the library raises.
     """
     if not (0 <= start_s < end_s < math.inf):

@@ -55,7 +55,7 @@ class Channel:
         fields = dict(document)
         wanted, listed = Wanted(fields.pop("wanted")), tuple(fields.pop("listed"))
         kinds = {"app_id": str, "name": str, "token": str, "uid": int, "mixed": bool, "broadcast": bool}
-        if fields.keys() != kinds.keys() or any(not isinstance(fields[key], kinds[key]) for key in kinds):
+        if fields.keys() != kinds.keys() or any(type(fields[key]) is not kinds[key] for key in kinds):
             raise ValueError("a channel has other fields")
         if not all(isinstance(user, str) for user in listed):
             raise ValueError("a channel's users are texts")

@@ -18,6 +18,10 @@ def windows(consumer: Consumer) -> list[dict[str, Any]]:
     return [body for body in consumer.taken if body.get("statCode") == 0]
 
 
+def number_of(body: dict[str, Any]) -> int:
+    return int(body["requestId"].rpartition("_")[2])
+
+
 def told_of(consumer: Consumer, user: int) -> list[dict[str, Any]]:
     details = [body["audioDetail"] for body in windows(consumer)]
     return [detail for detail in details if detail["auxInfo"]["userId"] == user]
@@ -42,7 +46,6 @@ async def test_two_users_before_and_after_kill_minus_9(tmp_path: Path, consumer:
             assert answer["code"] == 1100
         await consumer.wait_for(lambda: len(windows(consumer)) >= 2, 40, "a window of each")
     before = len(windows(consumer))
-    assert {user: len(told_of(consumer, user)) for user in (11, 22)} == {11: 1, 22: 1}
     async with DaemonProcess(config, environ=environ) as daemon:
         await consumer.wait_for(lambda: len(windows(consumer)) >= before + 2, 40, "windows of the second run")
         async with Platform(daemon.url, ACCESS_KEY, consumer.url) as platform:
@@ -57,10 +60,15 @@ async def test_two_users_before_and_after_kill_minus_9(tmp_path: Path, consumer:
     assert "chicken" in first["audioText"].lower()
     assert second["riskLabel1"] == "ad"
     assert not told_of(consumer, 33), "trusted"
-    numbers = [int(body["requestId"].rpartition("_")[2]) for body in windows(consumer)]
-    assert numbers == sorted(set(numbers)), "in order, and none twice"
-    events = [body["streamEvent"]["type"] for body in consumer.taken if body.get("statCode") == 2]
-    assert events == ["started", "resumed", "gap", "ended"]
+    # Who was killed before it could note an answer sends the same callback again.
+    sent = {each.raw for each in consumer.received if each.body.get("statCode") == 0}
+    numbers = list(dict.fromkeys(number_of(body) for body in windows(consumer)))
+    assert numbers == sorted(numbers), "in order"
+    assert len(sent) == len(numbers), "no number was given to two windows"
+    told = {
+        body["requestId"]: body["streamEvent"]["type"] for body in consumer.taken if "streamEvent" in body
+    }
+    assert list(told.values()) == ["started", "resumed", "gap", "ended"]
     notice = consumer.taken[-1]
-    assert int(notice["requestId"].rpartition("_")[2]) > max(numbers)
+    assert number_of(notice) > max(numbers)
     assert consumer.sequence == list(range(1, len(consumer.sequence) + 1))

@@ -71,11 +71,11 @@ class ZegoParam(Part):
 
 
 class AgoraParam(Part):
-    """What an AGORA channel needs."""
+    """What an AGORA channel needs. The vendor's own limits are lower: 32, 64 and some hundred characters."""
 
-    appId: Text
-    channel: Text
-    token: str | None = None
+    appId: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    channel: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    token: Annotated[str, StringConstraints(max_length=4096)] | None = None
     uid: Annotated[int, Field(ge=0, le=MAX_UID)] | None = None
     isMixingEnabled: bool = True
     channelProfile: Flag = 0

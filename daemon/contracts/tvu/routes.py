@@ -13,7 +13,6 @@ import structlog
 from aiohttp import web
 from pydantic import ValidationError
 
-from config.errors import AudiowardenError
 from daemon.accounts import Account, Accounts
 from daemon.contracts.body import READ_TIMEOUT_S, BodyError, BodyFault, read_body
 from daemon.contracts.tvu import replies
@@ -23,12 +22,13 @@ from daemon.contracts.tvu.replies import RefusedError
 from daemon.contracts.tvu.schema import ExportAudioRequest, ExportRequest, Part
 from daemon.contracts.tvu.spelling import parse_printed
 from daemon.contracts.tvu.translation import audio_export, media_export
+from daemon.exporter import why
 from daemon.exports import Export, Exported, Form, StoredObject
 from daemon.ledger.interfaces import LedgerError
 from daemon.logs import tell
 from daemon.metrics import Metrics
-from daemon.storage.interfaces import MissingObjectError, StorageError
-from pipeline.recording.recording import RecordingError, RecordingFault
+from daemon.storage.interfaces import StorageError
+from pipeline.recording.recording import RecordingError
 
 log = structlog.get_logger()
 
@@ -151,7 +151,7 @@ class TvuRoutes:
             ) from None
         except (RecordingError, StorageError) as error:
             log.warning("audio_not_exported", account=account.name, reason=str(error))
-            raise RefusedError(reason(error, request.LivePath)) from None
+            raise RefusedError(why(error, export)) from None
         finally:
             self._asked -= 1
         log.info("audio_exported", account=account.name)
@@ -165,14 +165,6 @@ class TvuRoutes:
                 "export_type 4 needs accounts.tvu.descriptor_key, which this account has not got"
             )
         return await self._polled.answer(account.name, asked)
-
-
-def reason(error: AudiowardenError, path: str) -> str:
-    """Say why an export failed; what is missing as the contract's document does."""
-    missing = isinstance(error, MissingObjectError) or (
-        isinstance(error, RecordingError) and error.fault is RecordingFault.MISSING
-    )
-    return f"open {path}: no such file or directory" if missing else str(error)
 
 
 def _validated(model: type[Request], body: dict[str, Any]) -> Request:

@@ -64,9 +64,9 @@ def describe() -> Description:
     )
     extract["callbacks"] = {"complete": {"{notification_url}": {"post": _event()}}}
     cancel = _operation("cancelExtraction", "Cancel an extraction that waits", None, None, ("204", None))
-    cancel["parameters"].append(_query("asset_id", required=True))
+    cancel["parameters"].append(_asset_id())
     details = _operation("assetDetails", "Tell how an asset is", None, None, ("200", AssetDetails))
-    details["parameters"] += [_query("asset_id", required=True), _categories()]
+    details["parameters"] += [_asset_id(), _categories()]
     return Description(
         paths={
             PREFIX: {"post": create},
@@ -123,8 +123,9 @@ def _operation(
     return operation
 
 
-def _query(name: str, *, required: bool) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": required, "schema": {"type": "string"}}
+def _asset_id() -> dict[str, Any]:
+    schema = {"type": "string", "minLength": 1}
+    return {"name": "asset_id", "in": "query", "required": True, "schema": schema}
 
 
 def _categories() -> dict[str, Any]:

@@ -73,6 +73,7 @@ def refusal(body: dict[str, Any], language: str = "en") -> str:
             agora(isMixingEnabled=False, subscribeMode="UNTRUSTED"),
             "data.agoraParam.untrustedUserIdList is required for subscribeMode UNTRUSTED",
         ),
+        (agora(token="t" * 4097), "data.agoraParam.token takes at most 4096 characters"),
         (agora(subscribeMode="SOME"), "data.agoraParam.subscribeMode must be one of 'AUTO'"),
         (agora(trustedUserIdList=["12a"]), "data.agoraParam.trustedUserIdList must be uint32 numbers"),
         (agora(trustedUserIdList=["4294967296"]), "data.agoraParam.trustedUserIdList must be uint32"),

@@ -185,7 +185,7 @@ def test_a_header_that_is_encrypted_too(own: FolderLibrary, shelf: Path) -> None
 def test_runs_on_both_sides_of_a_discontinuity(own: FolderLibrary, shelf: Path) -> None:
     make_hls(shelf / "film.mp4", own.folder / "one")
     make_hls(shelf / "film.mp4", own.folder / "two")
-    lines = []
+    lines: list[str] = []
     for name in ("one", "two"):
         text = (own.folder / name / "play.m3u8").read_text()
         body = text.replace("#EXT-X-ENDLIST\n", "").splitlines()

@@ -16,8 +16,6 @@ __all__ = ["object_credentials", "object_server"]
 
 FILM_S = 24
 SEGMENT_S = 4
-MEDIA_EPOCH_S = 1673290838.963
-"""When the documented request's recording began: its StartPos less its StartTime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +29,14 @@ class Film:
     dash: Path
     """The folder of stream.mpd."""
 
-    def upload(self, server: ObjectServer, folder: Path, bucket: str, prefix: str) -> list[str]:
-        """Put a folder's files into a bucket; return their keys."""
-        keys = []
-        for path in sorted(folder.iterdir()):
-            keys.append(f"{prefix}/{path.name}")
-            server.put(keys[-1], path.read_bytes(), bucket)
-        return keys
+
+def upload(server: ObjectServer, folder: Path, bucket: str, prefix: str) -> list[str]:
+    """Put a folder's files into a bucket; return their keys."""
+    keys = []
+    for path in sorted(folder.iterdir()):
+        keys.append(f"{prefix}/{path.name}")
+        server.put(keys[-1], path.read_bytes(), bucket)
+    return keys
 
 
 @pytest.fixture(name="recorded", scope="session")

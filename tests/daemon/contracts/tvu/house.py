@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from daemon.metrics import Metrics
 from daemon.sources import Sources
 from daemon.storage.addresses import SignedAddresses
 from daemon.storage.folder import FolderStore
-from daemon.storage.s3_clients import S3Clients
+from daemon.storage.s3_clients import Deadlines, S3Clients
 from daemon.storage.stores import ConfiguredStores
 from pipeline.network.addresses import AddressPolicy
 from pipeline.recording.web import WebLibrary
@@ -53,7 +54,8 @@ class House:
     async def post(self, path: str, body: Any) -> dict[str, Any]:
         """Send a body: JSON, or, if it is a string or bytes, as it is."""
         raw = isinstance(body, str | bytes)
-        async with self.client.post(path, data=body if raw else None, json=None if raw else body) as answer:
+        data = io.BytesIO(body.encode() if isinstance(body, str) else body) if raw else None
+        async with self.client.post(path, data=data, json=None if raw else body) as answer:
             assert answer.status == (413 if raw and len(body) > 1024 * 1024 else 200)
             document: dict[str, Any] = await answer.json()
             return document
@@ -61,9 +63,11 @@ class House:
     async def polled(self, body: dict[str, Any]) -> dict[str, Any]:
         """Ask until the work is over; the first answer says that it is not."""
         async with asyncio.timeout(PATIENCE_S):
-            while (answer := await self.post(MEDIA, body))["ErrorCode"] == 1:
+            while True:
+                answer = await self.post(MEDIA, body)
+                if answer["ErrorCode"] != 1:
+                    return answer
                 await asyncio.sleep(0.05)
-        return answer
 
 
 @asynccontextmanager
@@ -76,7 +80,7 @@ async def tvu_house(
     async with AsyncExitStack() as stack:
         ledger = await SqliteLedger.open(folder / "ledger")
         stack.push_async_callback(ledger.close)
-        clients = S3Clients(server.settings if server else S3_AWAY, patience_s=0.0)
+        clients = S3Clients(server.settings if server else S3_AWAY, Deadlines(patience_s=0.0))
         stack.push_async_callback(clients.close)
         root = folder / "media"
         root.mkdir(exist_ok=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.daemon.contracts.tvu.conftest import FILM_S, Film
+from tests.daemon.contracts.tvu.conftest import FILM_S, Film, upload
 from tests.daemon.contracts.tvu.documents import AUDIO_FOLDER, EXPORT_AUDIO, audio_request
 from tests.daemon.contracts.tvu.house import AUDIO, tvu_house
 from tests.support.object_store import ObjectServer
@@ -31,7 +31,7 @@ async def test_the_documented_request_works_as_printed(
     recorded: Film, object_server: ObjectServer, tmp_path: Path
 ) -> None:
     object_server.make_bucket("imgbed")
-    before = recorded.upload(object_server, recorded.dash, "imgbed", AUDIO_FOLDER)
+    before = upload(object_server, recorded.dash, "imgbed", AUDIO_FOLDER)
     # The folder says when the recording began: StartPos lies 20.03 s after, and the recording lasts 24 s.
     async with tvu_house(tmp_path, object_server) as house:
         answer = await house.post(AUDIO, EXPORT_AUDIO)
