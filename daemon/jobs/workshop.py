@@ -83,7 +83,7 @@ class Workshop:
 
 
 def _step_back() -> None:
-    """Let the calling thread have what the live streams leave of the processor (on Linux, of itself alone)."""
+    """Let the calling thread have what the live streams leave of the processor (Linux: it alone)."""
     thread = threading.get_native_id()
     os.setpriority(os.PRIO_PROCESS, thread, max(NICE, os.getpriority(os.PRIO_PROCESS, thread)))
 
