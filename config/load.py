@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from config.errors import ConfigError
-from config.settings import SECRET_NAME, Section, Settings
+from config.section import Section
+from config.settings import SECRET_NAME, Settings
 
 ENV_PREFIX = "AUDIOWARDEN__"
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from config.errors import AudiowardenError
 from config.settings import Settings
 from daemon.accounts import Accounts
 from daemon.admission import Admission
-from daemon.analysis import Analysis, loaded_analysis
+from daemon.analysis import SMALL_WORK_THREADS, Analysis, loaded_analysis
 from daemon.clips import ClipWriter
 from daemon.contracts.audiostream import document as audiostream
 from daemon.contracts.audiostream.contract import AudioStreamContract
@@ -29,7 +30,7 @@ from daemon.egress import make_session
 from daemon.enrolled import Enrolled
 from daemon.health import HealthRoutes
 from daemon.lag import LoopLag
-from daemon.ledger.interfaces import LedgerError
+from daemon.ledger.interfaces import History, LedgerError
 from daemon.ledger.sqlite import SqliteLedger
 from daemon.lists import CustomerLists
 from daemon.logs import tell
@@ -53,6 +54,8 @@ from pipeline.network.addresses import AddressPolicy
 from pipeline.pull import PulledSource, abandoned_threads
 from pipeline.report import StreamSpec
 from pipeline.retry import RetryBudget
+from pipeline.rooms import agora
+from pipeline.rooms.workers import RoomWorkers
 from pipeline.source import Position, Source
 from pipeline.stream import Stages
 
@@ -97,6 +100,7 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
         if settings.ingest.processes:
             tasks.start("ingest", parts.ingest.run())
             await parts.ingest.wait_ready()
+        tasks.start("rooms", parts.rooms.run())
         tasks.start("clip expiry", _expire(parts.storage))
         tasks.start("word lists", parts.lists.watch())
         tasks.start("enrolled voices", parts.voices.watch())
@@ -139,6 +143,7 @@ class _Parts:
     contract: AudioStreamContract
     registry: Registry
     ingest: IngestWorkers
+    rooms: RoomWorkers
     lag: LoopLag
     query: StreamQuery
     upkeep: Upkeep
@@ -157,26 +162,26 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     addresses = AddressPolicy.of(settings.network)
     session = await house.enter_async_context(make_session(settings.network, addresses))
     history = ledger.history if settings.callbacks.history_hours else None
-    outbox = Outbox(
-        ledger.callbacks,
-        ledger.dead_letters,
-        session,
-        settings.callbacks,
-        metrics,
-        Signer(settings.accounts),
-        history,
-    )
+    outbox = _outbox(settings, ledger, session, metrics, history)
     await outbox.start()
     house.push_async_callback(outbox.stop)
     accounts = Accounts(settings.accounts)
     recorded = await house.enter_async_context(
         recorded_media(settings, accounts, ledger, outbox, storage.stores, addresses, metrics)
     )
-    contract = AudioStreamContract(analysis.taxonomy, settings.accounts)
-    ingest = _ingest(settings, metrics)
-    stages = _stages(settings, analysis, addresses, ingest, storage.clips)
-    admission = Admission(analysis.batcher, settings.recogniser.max_load)
-    metrics.watch_recogniser(analysis.batcher)
+    sdk = await asyncio.to_thread(agora.environment, os.environ)
+    contract = AudioStreamContract(analysis.taxonomy, settings.accounts, agora_sdk=bool(sdk))
+    start = Start(INGEST_MODULE, settings.network, settings.logs)
+    ingest = _ingest(settings, start, metrics)
+    rooms = RoomWorkers(replace(start, environ=sdk), on_lost=metrics.ingest_restarts.inc)
+    stages = _stages(settings, analysis, addresses, ingest, rooms, storage.clips)
+    admission = Admission(
+        analysis.recognition,
+        settings.recogniser.max_load,
+        listening=analysis.listening.listener,
+        listening_threads=SMALL_WORK_THREADS,
+    )
+    metrics.watch_recogniser(analysis.recognition)
     registry = Registry(ledger.streams, outbox, {contract.name: contract}, stages, metrics, admission)
     lag = LoopLag(admission)
     upkeep = Upkeep(ledger.dead_letters, ledger.history, settings.callbacks)
@@ -196,9 +201,23 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
         contract,
         registry,
         ingest,
+        rooms,
         lag,
         query,
         upkeep,
+    )
+
+
+def _outbox(
+    settings: Settings,
+    ledger: SqliteLedger,
+    session: ClientSession,
+    metrics: Metrics,
+    history: History | None,
+) -> Outbox:
+    signer = Signer(settings.accounts)
+    return Outbox(
+        ledger.callbacks, ledger.dead_letters, session, settings.callbacks, metrics, signer, history
     )
 
 
@@ -213,6 +232,11 @@ def _show(metrics: Metrics, admission: Admission, registry: Registry, lag: LoopL
         "audiowarden_streams_accepted", "Streams that can be finished.", lambda: registry.live_count
     )
     metrics.gauge(
+        "audiowarden_listening_load",
+        "Share of the time for sounds and voices that streams take; a start beyond max_load is refused.",
+        lambda: admission.listening_share(registry.load),
+    )
+    metrics.gauge(
         "audiowarden_event_loop_lag_seconds",
         "How long the event loop's timers are overdue, mean of the last seconds; no streams above 0.25.",
         lambda: lag.lag_s,
@@ -222,8 +246,7 @@ def _show(metrics: Metrics, admission: Admission, registry: Registry, lag: LoopL
     )
 
 
-def _ingest(settings: Settings, metrics: Metrics) -> IngestWorkers:
-    start = Start(INGEST_MODULE, settings.network, settings.logs)
+def _ingest(settings: Settings, start: Start, metrics: Metrics) -> IngestWorkers:
     ingest = IngestWorkers(settings.ingest.processes, start, on_lost=metrics.ingest_restarts.inc)
     metrics.gauge("audiowarden_ingest_workers", "Ingest processes that take streams.", lambda: ingest.running)
     metrics.gauge(
@@ -239,9 +262,12 @@ def _stages(
     analysis: Analysis,
     addresses: AddressPolicy,
     ingest: IngestWorkers,
+    rooms: RoomWorkers,
     store: ClipStore,
 ) -> Stages:
     def open_source(spec: StreamSpec, position: Position) -> Source:
+        if spec.channel is not None:
+            return RemoteSource(rooms, spec.channel, position, name=spec.stream_id)
         if settings.ingest.processes:
             return RemoteSource(ingest, spec.url, position, name=spec.stream_id)
         return PulledSource(spec.url, position, addresses, settings.network, name=spec.stream_id)

@@ -69,6 +69,7 @@ async def recorded_media(
     workshop = await asyncio.to_thread(Workshop, settings.data_dir, threads)
     try:
         projects = Projects(settings.accounts, accounts)
+        projects.check_notifications(addresses)
         assets = Assets(ledger.documents)
         extraction = Extraction(assets, projects, stores, outbox, workshop, library_of, make_audio)
         sources = Sources(stores, lambda: WebLibrary(addresses, settings.network))

@@ -90,13 +90,15 @@ def _texts(settings: Settings) -> str:
 def _weights(settings: Settings) -> str:
     cache = WeightsCache(cache_folder(settings.recogniser.cache_dir))
     model = settings.recogniser.model
-    for name in (model, *DETECTOR_MODELS):
+    screening = (settings.recogniser.screen_model,) if settings.recogniser.screen_model else ()
+    others = (*screening, *DETECTOR_MODELS)
+    for name in (model, *others):
         if cache.find(name) is None:
             raise WeightsError(f"{name} is not on this machine: run `audiowarden models fetch {name}`")
         known = cache.verify(name)
         if name == model:
             doubt = "" if known else ", contents unknown to us"
-    return f"{model} in {cache.path(model)}{doubt}, and {', '.join(DETECTOR_MODELS)}"
+    return f"{model} in {cache.path(model)}{doubt}, and {', '.join(others)}"
 
 
 def _data_folder(folder: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.settings import AccountSettings
+from config.accounts import AccountSettings
 from daemon.storage.folder import FolderStore
 from daemon.storage.interfaces import Location, ObjectStore, RefusedError
 from daemon.storage.s3 import S3Store

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from pipeline.recording.index import MAX_INDEX_BYTES, read_index
-from pipeline.recording.recording import ByteSpan, Header, Library, Segment
+from pipeline.recording.recording import ByteSpan, Header, Library, RecordingError, Segment
 from pipeline.recording.text import (
     MAX_SEGMENT_S,
     MAX_SEGMENTS,
@@ -121,7 +121,7 @@ def _of_list(files: Files, chosen: Chosen) -> list[Segment]:
     nodes = "segment_lists"
     urls = _inherited(chosen, nodes, "segment_urls") or []
     if len(urls) > MAX_SEGMENTS:
-        raise invalid(f"the manifest lists more than {MAX_SEGMENTS} segments")
+        raise _too_many()
     header = _header(files, chosen, nodes)
     times = _times(chosen, nodes, len(urls))
     origin_s = _origin_s(chosen, nodes)
@@ -183,9 +183,7 @@ def _times(chosen: Chosen, nodes: str, count: int | None = None) -> Iterator[_Ti
         rows = _timeline(timelines[0], chosen, timescale, offset)
     else:
         rows = _even(chosen, nodes, timescale, offset, count)
-    for number, (index, start, length) in enumerate(rows):
-        if number >= MAX_SEGMENTS:
-            raise invalid(f"the manifest lists more than {MAX_SEGMENTS} segments")
+    for index, start, length in rows:
         if not 0 < length <= MAX_SEGMENT_S * timescale:
             raise invalid("the manifest has a segment without a possible duration")
         yield _Time(index, start, chosen.start_s + (start - offset) / timescale, length / timescale)
@@ -203,7 +201,9 @@ def _timeline(node: Any, chosen: Chosen, timescale: int, offset: int) -> Iterato
         if times <= 0:
             following = rows[place + 1].t if place + 1 < len(rows) else None
             times = _repetitions(chosen, at, length, following, timescale, offset)
-        for _ in range(min(times, MAX_SEGMENTS + 1)):
+        if index + times > MAX_SEGMENTS:
+            raise _too_many()
+        for _ in range(times):
             yield index, at, length
             index += 1
             at += length
@@ -237,7 +237,9 @@ def _even(
             count = min(count, _checked(end_number) - _number(chosen, nodes, "start_number", 1) + 1)
         if chosen.since_s is not None:
             first = max(0, math.ceil((chosen.since_s - chosen.start_s) / length_s))
-    for index in range(first, min(count, first + MAX_SEGMENTS + 1)):
+    if count - first > MAX_SEGMENTS:
+        raise _too_many()
+    for index in range(first, count):
         yield index, offset + index * length, length
 
 
@@ -326,3 +328,7 @@ def _inherited(chosen: Chosen, nodes: str, attribute: str) -> Any:
             if value is not None:
                 return value
     return None
+
+
+def _too_many() -> RecordingError:
+    return invalid(f"the manifest lists more than {MAX_SEGMENTS} segments")

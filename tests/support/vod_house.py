@@ -16,7 +16,8 @@ from aiohttp import web
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkvod.v1 import VodClient
 
-from config.settings import AccountSettings, CallbackSettings, JobSettings, S3Settings
+from config.accounts import AccountSettings
+from config.settings import CallbackSettings, JobSettings, S3Settings
 from daemon.accounts import Accounts
 from daemon.contracts.errors import plain_errors
 from daemon.contracts.vod.access import Projects

@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
-from config.settings import AccountSettings, VodSettings
+from config.accounts import AccountSettings, VodSettings
+from config.errors import ConfigError
 from daemon.accounts import Account, Accounts
 from daemon.contracts.vod import replies
 from daemon.contracts.vod.replies import RefusedError
 from daemon.contracts.vod.signature import Credential, SignatureError, Signatures, SignedRequest
+from pipeline.network.addresses import AddressPolicy
+from pipeline.network.urls import AddressError
 
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105 - a header's name
 
@@ -43,6 +46,15 @@ class Projects:
             if each.secret_key.get_secret_value()
         ]
         self._signatures = Signatures(credentials, clock)
+
+    def check_notifications(self, addresses: AddressPolicy) -> None:
+        """Raise ConfigError for a notification URL that may not be posted to."""
+        for name, each in self._settings.items():
+            try:
+                if each.vod.notification_url:
+                    addresses.check_url(each.vod.notification_url, "callback")
+            except AddressError as error:
+                raise ConfigError(f"accounts[].vod.notification_url of {name}: {error}") from None
 
     def settings_of(self, account: str) -> AccountSettings:
         """Return the settings of an account that has a project. Raises KeyError."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from config.settings import JobSettings
+from daemon.jobs.book import JobBook, JobName
 from daemon.jobs.interfaces import JobStatus
 from daemon.jobs.worker import MAX_BEGUN
 from tests.support.jobs_house import Bench, house, until
@@ -42,17 +45,23 @@ async def test_a_job_that_was_killed_is_done_once_after_the_restart(tmp_path: Pa
 
 
 async def test_a_job_that_kills_the_daemon_every_time_is_given_up(tmp_path: Path) -> None:
-    for _ in range(MAX_BEGUN):
-        await killed_after(tmp_path, "begun 1", 60.0)
-    bench = Bench()
+    await killed_after(tmp_path, "begun 1", 60.0)
+    await killed_after(tmp_path, "begun 1", 60.0)
+    bench, name = Bench(), JobName("export", "acme", "1")
     bench.go.set()
+    async with house(tmp_path, bench, started=False) as made:
+        book = JobBook(made.ledger.documents, JobSettings())
+        stored = await book.read(name)
+        assert stored is not None
+        assert (stored.begun, stored.state.status) == (2, JobStatus.WORKING)
+        await book.write(name, replace(stored, begun=MAX_BEGUN))
     async with house(tmp_path, bench, at_once=1) as made:
         await made.empty()
-        state = await made.jobs.state("export", "acme", "1")
+        state = await made.jobs.state(*name)
         assert state is not None
         assert (state.status, state.error_code) == (JobStatus.FAILED, "interrupted")
-        assert "1" not in bench.begun
-        assert made.outcomes.counts["export", "done"] >= 1
+        assert sorted(bench.begun) == ["2", "3"]
+        assert made.outcomes.counts == {("export", "failed"): 1, ("export", "done"): 2}
 
 
 async def test_stopping_puts_back_what_is_not_done_in_time(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from aiohttp import web
 
-from config.settings import AccountSettings, S3Settings
+from config.accounts import AccountSettings
+from config.settings import S3Settings
 from daemon.storage.interfaces import Location, Piece, RefusedError
 from daemon.storage.s3 import MAX_ADDRESS_S, S3Store
 from daemon.storage.s3_clients import MAX_CLIENTS, S3Clients

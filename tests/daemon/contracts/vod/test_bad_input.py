@@ -10,6 +10,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from config.accounts import AccountSettings
+from config.errors import ConfigError
+from daemon.accounts import Accounts
+from daemon.contracts.vod.access import Projects
+from daemon.contracts.vod.assets import Asset, Assets, Place
+from pipeline.network.addresses import AddressPolicy
 from tests.daemon.contracts.vod.test_signature import date
 from tests.support.vod_house import (
     OTHER_PROJECT,
@@ -25,11 +31,22 @@ from tests.support.vod_house import (
 Refusal = tuple[int, str]
 UNAUTHENTICATED = (401, "APIG.0301")
 BAD: Refusal = (400, "VOD.10053")
+EXAMPLE_ID = "3e1cd21131a94525be55acf65888bf46"
 EXAMPLE = '{\n"asset_id": "3e1cd21131a94525be55acf65888bf46",\n"parameter": {"format":"MP3"}\n}'
 """The request of both documents, as printed."""
 
 
 async def test_the_documented_example_as_printed(tmp_path: Path) -> None:
+    async with house(tmp_path, Maker()) as made, calling(made.url) as caller:
+        asset = Asset(EXAMPLE_ID, "film", 0.0, 0.0, place=Place("", "", "film.mp4"))
+        await Assets(made.ledger.documents).register("acme", asset)
+        status, answer = await caller.send(
+            "POST", "/extract_audio", data=EXAMPLE, headers={"Content-Type": "application/json"}
+        )
+        assert (status, answer["asset_id"], len(answer["audio_asset_id"])) == (202, EXAMPLE_ID, 32)
+
+
+async def test_the_documented_refusals_as_printed(tmp_path: Path) -> None:
     async with house(tmp_path, Maker()) as made, calling(made.url) as caller:
         status, answer = await caller.send(
             "POST", "/extract_audio", data=EXAMPLE, headers={"Content-Type": "application/json"}
@@ -211,3 +228,15 @@ async def test_what_is_no_endpoint_answers_in_the_contracts_form(tmp_path: Path)
             async with session.request(method, made.url + path) as response:
                 assert response.status == 404
                 assert json.loads(await response.read())["error_code"] == "APIG.0101"
+
+
+@pytest.mark.parametrize(
+    "url", ["platform", "ftp://a.example/", "http://127.0.0.1/events", "http://10.1.2.3/"]
+)
+def test_a_notification_url_that_may_not_be_posted_to_is_named_at_the_start(url: str) -> None:
+    def projects(settings: tuple[AccountSettings, ...]) -> Projects:
+        return Projects(settings, Accounts(settings))
+
+    projects(accounts("https://platform.example/events")).check_notifications(AddressPolicy())
+    with pytest.raises(ConfigError, match="notification_url of acme"):
+        projects(accounts(url)).check_notifications(AddressPolicy())

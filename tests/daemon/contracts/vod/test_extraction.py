@@ -131,6 +131,29 @@ async def test_a_failure_is_told_and_nothing_is_stored(
         assert infos(consumer)[1]["status"] == "SUCCEED"
 
 
+async def test_a_store_that_goes_away_is_tried_again_and_then_said(tmp_path: Path) -> None:
+    maker = Maker()
+    async with (
+        Consumer() as consumer,
+        house(tmp_path, maker, settings=accounts(consumer.url)) as made,
+        calling(made.url) as caller,
+    ):
+        asset_id = await caller.create(**source(made.root))
+        await caller.extract(asset_id)
+        await until(lambda: len(maker.made) == 1)
+        away = made.root.rename(tmp_path / "away")
+        maker.go.set()
+        await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
+        [info] = infos(consumer)
+        assert (info["status"], info["error_code"]) == ("FAILED", "VOD.10051")
+        assert len(maker.made) == 3
+
+        away.rename(made.root)
+        await caller.extract(asset_id)
+        await consumer.wait_for(lambda: len(consumer.taken) == 2, 10)
+        assert infos(consumer)[1]["status"] == "SUCCEED"
+
+
 async def test_events_are_in_order_and_outlast_a_consumer_that_is_down(tmp_path: Path) -> None:
     maker, failures = Maker(), [503, 500, 404]
     maker.go.set()

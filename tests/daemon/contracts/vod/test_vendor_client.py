@@ -26,11 +26,9 @@ from huaweicloudsdkvod.v1 import (
 
 from tests.support.vod_house import (
     OTHER_PROJECT,
-    PROJECT,
     TOKEN,
     House,
     Maker,
-    calling,
     eventually,
     house,
     vendor_client,
@@ -136,14 +134,20 @@ async def test_assets_at_addresses(tmp_path: Path) -> None:
         assert details.review_info.review_status == "UN_REVIEW"
 
 
-async def test_a_token_is_enough_beside_a_signature_and_alone(tmp_path: Path) -> None:
-    async with house(tmp_path, Maker(), working=False) as made, calling(made.url) as caller:
+async def test_a_token_is_enough_beside_a_signature_that_is_none(tmp_path: Path) -> None:
+    async with house(tmp_path, Maker(), working=False) as made:
         asset_id = await created(vendor_client(made.url), made)
-        audio_id = await caller.extract(asset_id)
-        unsigned = vendor_client(made.url, secret_key="wrong")
-        # The vendor's signer adds what a client has in its headers: a token, when it has one.
-        request = ShowAssetDetailRequest(asset_id=audio_id)
-        invoker = unsigned.show_asset_detail_invoker(request).add_header("X-Auth-Token", TOKEN)
-        details = await asyncio.to_thread(invoker.invoke)
+        # The vendor's client signs whatever it sends; the token goes along in a header.
+        client = vendor_client(made.url, secret_key="wrong")
+
+        def with_token(invoker: Any) -> Any:
+            return invoker.add_header("X-Auth-Token", TOKEN).invoke()
+
+        begun = await told(with_token, client.create_extract_audio_task_invoker(extraction(asset_id)))
+        assert begun.status_code == 202
+        asked = ShowAssetDetailRequest(asset_id=begun.audio_asset_id)
+        details = await told(with_token, client.show_asset_detail_invoker(asked))
         assert details.transcode_info.transcode_status == "WAITING_TRANSCODE"
-        assert PROJECT not in str(details)
+        cancel = CancelExtractAudioTaskRequest(asset_id=asset_id)
+        answer = await told(with_token, client.cancel_extract_audio_task_invoker(cancel))
+        assert answer.status_code == 204
