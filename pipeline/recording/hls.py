@@ -79,8 +79,9 @@ def _together(main: Recording, sound: Recording) -> Recording:
     else:
         begins_at, later_s = main.begins_at, sound.begins_at - main.begins_at
         segments = tuple(replace(each, start_s=each.start_s + later_s) for each in sound.segments)
-    heard = replace(sound, segments=segments, begins_at=begins_at)
-    return replace(main, begins_at=begins_at, sound=heard, dates=main.dates or sound.dates)
+    dates = main.dates or sound.dates
+    heard = replace(sound, segments=segments, begins_at=begins_at, dates=dates)
+    return replace(main, begins_at=begins_at, sound=heard, dates=dates)
 
 
 def _media(library: Library, name: str) -> Recording:
