@@ -1,4 +1,4 @@
-"""Opens an address or a local file with FFmpeg and yields mono 16 kHz audio with its media time.
+"""Opens media with FFmpeg: live addresses and files as mono 16 kHz audio, or stretches of recordings.
 
 What PyAV 18.1 does at the end of an RTMP stream, tried against ffmpeg's own server: whether the publisher
 ends in order, is killed, or its server is, reading raises OSError 5 once the socket closes; only servers that
@@ -9,12 +9,11 @@ they are, and whoever reads a live source takes either for a lost connection.
 from __future__ import annotations
 
 import ctypes
-import math
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import chain, islice
+from typing import Any, NoReturn
 
 import av
 import av.container.core
@@ -25,92 +24,49 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.packet import Packet
-from av.stream import Discard, Stream
+from av.packet import Packet as Packet
+from av.stream import Discard, Disposition
+from av.stream import Stream as Stream
+from av.video.stream import VideoStream
 
 from config.errors import AudiowardenError
 from pipeline import limits
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
-from pipeline.blocks import Block, Progress
-from pipeline.interrupt import NEVER_S, InterruptClock
-from pipeline.network.parts import Part
+from pipeline.blocks import Block
+from pipeline.interrupt import INTERRUPT, NEVER_S
+from pipeline.reading import Reading
+from pipeline.recording.recording import RecordingError, RecordingFault, Stretch
+from pipeline.recording.tap import Tap, never
+from pipeline.shaper import BLOCK_S, Shape, Shaper
 from pipeline.source import SourceError, SourceFault
 
-BLOCK_S = 0.25
-BLOCK_SAMPLES = round(BLOCK_S * SAMPLE_RATE_HZ)
-"""Audio is handed on in quarters of a second: less work per frame, and a window is at most that late."""
 GATHER_S = 0.1
 MAX_GATHERED = 64
 """Packets are decoded so many at a time; the next block cannot be complete much before."""
-JITTER_S = 0.06
-LEAP_S = 0.5
-SETTLED_S = 1.0
-"""A time stamp that is off by more than LEAP_S is believed at once, one that is off by more than JITTER_S
-when those of a whole second are: publishers that stamp by the wall clock jitter by more than a frame."""
 SEEK_MARGIN_S = 5.0
 """Seeking is not exact and the frames after it may have no time stamps, so it goes a little further back."""
+BUFFER_BYTES = 256 * 1024
+"""What FFmpeg reads of a stretch at once: each read is a call of Python."""
+RECORDED_FORMATS = "mpegts,mov,mp4,flv,matroska,webm,ogg,mp3,aac,wav,flac"
+"""What a stretch may be taken for: nothing that leads to other files."""
 
 ctypes.CDLL(av.container.core.__file__).av_max_alloc(ctypes.c_size_t(limits.MAX_ALLOCATION_BYTES))
-
-INTERRUPT = InterruptClock()
 av.container.core.time = INTERRUPT  # type: ignore[attr-defined]  # not declared; tests/pipeline guards it
 
-
-IoOpen = Callable[[str, int, dict[str, str]], Part]
 FAILURES = (FFmpegError, OSError, ValueError, LookupError, AudiowardenError)
 """What opening and reading may raise; anything else is a mistake in this program."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What FFmpeg is to open, and how."""
-
-    url: str
-    options: dict[str, str] = field(default_factory=dict)
-    io_open: IoOpen | None = None
-    """Opens the address itself and every further part; None: FFmpeg does."""
-    format: str | None = None
-    """FFmpeg's name of the container, where it is known beforehand."""
-
-
-class MediaReader:
+class MediaReader(Reading):
     """Reads one address or file once. `blocks` belongs to one thread, `cancel` may be called from any."""
-
-    def __init__(self, on_bad_packet: Callable[[int], None]) -> None:
-        """`on_bad_packet` gets the count so far, at most once a second."""
-        self.progress = Progress()
-        self._on_bad_packet = on_bad_packet
-        self._bad_since: float | None = None
-        self._bad_in_a_row = 0
-        self._told_at = -math.inf
-        self._lock = threading.Lock()
-        self._thread: int | None = None
-        self.cancelled = False
-
-    @property
-    def live(self) -> bool:
-        """Whether this is a live stream, as far as is known by now (for certain when it is opened)."""
-        return False
-
-    @property
-    def bursts(self) -> bool:
-        """Whether audio comes in pieces of several seconds rather than steadily."""
-        return False
-
-    @property
-    def patient(self) -> bool:
-        """Whether the remote side can be kept waiting without losing what it sent."""
-        return True
 
     def blocks(self, start_s: float = 0.0) -> Generator[Block, None, None]:
         """Open, and yield audio until it ends or `cancel` is called; a recording from about `start_s` on.
 
         Raises SourceError when it cannot be opened, or breaks off. Never ends quietly for any other reason.
         """
-        with self._lock:
-            if self.cancelled:
-                return
-            self._thread = threading.get_ident()
+        if not self._begin():
+            return
         try:
             opening = self._address()
             with av.open(
@@ -130,48 +86,7 @@ class MediaReader:
                 raise self.failure(error) from None
         finally:
             self._close()
-            with self._lock:
-                INTERRUPT.forget(self._thread)
-                self._thread = None
-
-    def cancel(self) -> None:
-        """Make `blocks` end within moments, whatever it waits for. Safe to call twice."""
-        with self._lock:
-            self.cancelled = True
-            if self._thread is not None:
-                INTERRUPT.cancel(self._thread)
-
-    @staticmethod
-    def give_up() -> None:
-        """Make the calling thread's calls into FFmpeg end, from within one of them."""
-        INTERRUPT.cancel(threading.get_ident())
-
-    def stalled(self, timeout_s: float) -> SourceError:
-        """Say why nothing was heard for so long, for an owner that gives up waiting."""
-        progress = self.progress
-        if progress.opened_at is None:
-            return SourceError(SourceFault.CANNOT_OPEN, "the stream did not begin in time")
-        if progress.others_at is not None and time.monotonic() - progress.others_at < timeout_s:
-            return SourceError(SourceFault.NO_AUDIO, f"no audio for {timeout_s:g} s, though other data comes")
-        return SourceError(SourceFault.CANNOT_OPEN, f"no audio for {timeout_s:g} s")
-
-    def _address(self) -> Opening:
-        """What to open. Called in the reading thread; may block; raises SourceError."""
-        raise NotImplementedError
-
-    def failure(self, error: Exception) -> SourceError:
-        """Say what an error means, without the address."""
-        if isinstance(error, SourceError):
-            return error
-        if isinstance(error, PermissionError):
-            return SourceError(SourceFault.NO_SUCH_STREAM, "the server refuses to play this stream")
-        if isinstance(error, ConnectionRefusedError):
-            return SourceError(SourceFault.CANNOT_OPEN, "the server refuses the connection")
-        if isinstance(error, (ValueError, LookupError, EOFError)):
-            return SourceError(SourceFault.INVALID_DATA, "the data is in no format that can be read")
-        if self.progress.opened_at is not None:
-            return SourceError(SourceFault.CANNOT_OPEN, "the connection broke off")
-        return SourceError(SourceFault.CANNOT_OPEN, "the address cannot be opened")
+            self._end()
 
     def _read(self, container: InputContainer, start_s: float) -> Iterator[Block]:
         if not container.streams.audio:
@@ -186,11 +101,11 @@ class MediaReader:
                 container.seek(round((zero_s + seek_s) / stream.time_base), stream=stream)
         watched = self._discard_others(container, stream)
         self.progress.opened_at = time.monotonic()
-        shaper = _Shaper(zero_s, wait_for_time=seek_s > 0)
+        shaper = Shaper(zero_s, _to_blocks, wait_for_time=seek_s > 0)
         broken: Exception | None = None
         try:
             for frame in self._frames(container, stream, watched):
-                yield from self._noting(shaper.push(frame))
+                yield from self._noting(shaper.push(frame, shape(frame)))
         except FAILURES as error:
             broken = error
         yield from self._noting(shaper.flush())
@@ -201,22 +116,6 @@ class MediaReader:
             if self.progress.bad_packets:
                 raise SourceError(SourceFault.INVALID_DATA, "none of the audio can be decoded")
             raise SourceError(SourceFault.NO_AUDIO, "the stream ended without any audio")
-
-    def _close(self) -> None:
-        """Let go of what FFmpeg did not close."""
-
-    def _broken(self) -> Exception | None:
-        """Why the data ended, when FFmpeg takes for an end what is a failure."""
-        return None
-
-    @property
-    def _seekable(self) -> bool:
-        return True
-
-    def _noting(self, blocks: Iterator[Block]) -> Iterator[Block]:
-        for block in blocks:
-            self.progress.hear(block.pcm)
-            yield block
 
     @staticmethod
     def _discard_others(container: InputContainer, stream: AudioStream) -> list[Stream]:
@@ -266,85 +165,167 @@ class MediaReader:
                 self._note_bad_packet(error)
                 continue
             if frames:
-                self._bad_since, self._bad_in_a_row = None, 0
+                self._note_good_packet()
             yield from frames
 
-    def _note_bad_packet(self, error: Exception) -> None:
-        now = time.monotonic()
-        self._bad_since = now if self._bad_since is None else self._bad_since
-        self._bad_in_a_row += 1
-        self.progress.bad_packets += 1
-        if now - self._told_at >= 1.0:
-            self._told_at = now
-            self._on_bad_packet(self.progress.bad_packets)
-        if self._bad_in_a_row >= limits.BAD_PACKETS and now - self._bad_since >= limits.BAD_DATA_S:
-            raise SourceError(SourceFault.INVALID_DATA, "nothing but undecodable audio arrives") from error
 
+class MonoResampling:
+    """Resamples frames of one format to mono 16 bit, a block at a time.
 
-class _Shaper:
-    """Resamples frames to mono 16 kHz blocks, and keeps their media time.
-
-    Time is the first frame's, plus what was decoded since: exact to the sample. Only when the frames' own
-    time stamps disagree for good the block is ended and the time stamp believed.
+    Resampling a block at once costs a tenth of resampling its frames one by one.
     """
 
-    def __init__(self, zero_s: float, *, wait_for_time: bool) -> None:
-        """With `wait_for_time`, drop what comes before the first time stamp (after a seek)."""
-        self._zero_s = zero_s
-        self._wait_for_time = wait_for_time
-        self._resampler: AudioResampler | None = None
+    def __init__(self, from_hz: int, rate_hz: int, block_s: float) -> None:
+        self.rate_hz = rate_hz
+        self._resampler = AudioResampler("s16", "mono", rate_hz, frame_size=round(block_s * rate_hz))
         self._fifo = AudioFifo()
-        """Resampling a block at once costs a tenth of resampling its frames one by one."""
-        self._format: tuple[str, str, int] | None = None
-        self._anchor_s = 0.0
-        self._in_s = 0.0
-        """Seconds taken in since the anchor."""
-        self._out = 0
-        """Samples given out since the anchor."""
-        self._off_for_s = 0.0
+        self._enough = from_hz * block_s
 
-    def push(self, frame: AudioFrame) -> Iterator[Block]:
-        """Take a frame; yield the blocks that it completes. Raises SourceError for rates that nothing has."""
-        if not limits.MIN_RATE_HZ <= frame.sample_rate <= limits.MAX_RATE_HZ:
-            text = f"the audio claims {frame.sample_rate} samples a second"
-            raise SourceError(SourceFault.INVALID_DATA, text)
-        form = (frame.format.name, frame.layout.name, frame.sample_rate)
-        time_s = None if frame.time is None else frame.time - self._zero_s
-        expected_s = self._anchor_s + self._in_s
-        if time_s is None or not math.isfinite(time_s):
-            if self._wait_for_time:
-                return
-            time_s = expected_s
-        self._wait_for_time = False
-        duration_s = frame.samples / frame.sample_rate
-        off_s = abs(time_s - expected_s)
-        self._off_for_s = self._off_for_s + duration_s if off_s > JITTER_S else 0.0
-        jumped = off_s > LEAP_S or self._off_for_s > SETTLED_S
-        if self._resampler is None or jumped or form != self._format:
-            yield from self.flush()
-            # A change of format alone must not move the time: stamps are rounded, samples are not.
-            self._anchor_s = time_s if jumped or self._format is None else expected_s
-            self._in_s = self._off_for_s = 0.0
-            self._out = 0
-            self._format = form
-            self._resampler = AudioResampler("s16", "mono", SAMPLE_RATE_HZ, frame_size=BLOCK_SAMPLES)
-            self._fifo = AudioFifo()
-        self._in_s += duration_s
+    def push(self, frame: AudioFrame, /) -> list[Pcm]:
+        """Take a frame; return what is complete."""
         frame.pts = None
         self._fifo.write(frame)
-        if self._fifo.samples >= frame.sample_rate * BLOCK_S:
-            yield from self._blocks(self._resampler.resample(self._fifo.read()))
+        return self._resampled(self._fifo.read()) if self._fifo.samples >= self._enough else []
 
-    def flush(self) -> Iterator[Block]:
-        """Yield what is left in the resampler."""
-        if self._resampler is not None:
-            if self._fifo.samples:
-                yield from self._blocks(self._resampler.resample(self._fifo.read()))
-            yield from self._blocks(self._resampler.resample(None))
-            self._resampler = None
+    def flush(self) -> list[Pcm]:
+        """Return what is left. Nothing is pushed afterwards."""
+        left = self._resampled(self._fifo.read()) if self._fifo.samples else []
+        return left + self._resampled(None)
 
-    def _blocks(self, frames: list[AudioFrame]) -> Iterator[Block]:
-        for frame in frames:
-            pcm: Pcm = np.ascontiguousarray(frame.to_ndarray()).reshape(-1).astype(np.int16, copy=False)
-            yield Block(self._anchor_s + self._out / SAMPLE_RATE_HZ, pcm)
-            self._out += len(pcm)
+    def _resampled(self, frame: AudioFrame | None) -> list[Pcm]:
+        pieces: list[Pcm] = []
+        for each in self._resampler.resample(frame):
+            pcm = np.ascontiguousarray(each.to_ndarray()).reshape(-1)
+            pieces.append(pcm.astype(np.int16, copy=False))
+        return pieces
+
+
+def _to_blocks(from_hz: int) -> MonoResampling:
+    return MonoResampling(from_hz, SAMPLE_RATE_HZ, BLOCK_S)
+
+
+def shape(frame: AudioFrame) -> Shape:
+    """Say what a frame says about itself."""
+    form = f"{frame.format.name} {frame.layout.name}"
+    return Shape(frame.time, frame.samples, frame.sample_rate, form)
+
+
+class Media:
+    """A stretch that FFmpeg has recognised. Belongs to one thread; everything raises RecordingError."""
+
+    def __init__(self, container: InputContainer, stretch: Stretch, tap: Tap) -> None:
+        self._container = container
+        self._stretch = stretch
+        self._tap = tap
+        self._moved = False
+        # PyAV has no context for what FFmpeg cannot decode, though it declares one.
+        known = [each for each in container.streams if getattr(each.codec_context, "name", None)]
+        self.audio = next((each for each in known if isinstance(each, AudioStream)), None)
+        videos = [each for each in known if isinstance(each, VideoStream)]
+        covers = Disposition.attached_pic
+        self.video = next((each for each in videos if not each.disposition & covers), None)
+        self.zero_s = -stretch.at_s(0.0, self._begins_s())
+        """What the file's clock says at the beginning of the recording's timeline."""
+        self.length_s = container.duration / av.time_base if container.duration else 0.0
+        """As the file claims or FFmpeg estimates; 0 if neither."""
+
+    @property
+    def ends_s(self) -> float:
+        """Where on the recording's timeline it ends, as far as is known."""
+        return self._stretch.start_s + min(self.length_s, self._stretch.duration_s)
+
+    def _begins_s(self) -> float:
+        """Return what the file's clock says at the stretch's beginning."""
+        video = self.video
+        if self._stretch.seekable or video is None or video.start_time is None or video.time_base is None:
+            return (self._container.start_time or 0) / av.time_base
+        # Packagers cut at key frames and count from one to the next; sound packed before them is earlier.
+        return float(video.start_time * video.time_base)
+
+    def seek(self, stream: Stream, time_s: float) -> bool:
+        """Go near a second of the recording's timeline; say whether that is behind the file's beginning."""
+        if not self._stretch.seekable or stream.time_base is None:
+            return False
+        if time_s > self._stretch.start_s:
+            self._moved = True
+            with self._explaining():
+                self._container.seek(round((time_s + self.zero_s) / stream.time_base), stream=stream)
+            return True
+        if self._moved:
+            self._rewind()
+        return False
+
+    def _rewind(self) -> None:
+        """Go to the beginning: by the byte, because MPEG-TS loses its first pictures when sought by time."""
+        with self._explaining():
+            try:
+                self._container.seek(0, unsupported_byte_offset=True)
+            except FFmpegError:
+                self._container.seek(self._container.start_time or 0)
+
+    def packets(self, *streams: Stream, at_once: int = 1) -> Iterator[list[Packet[Any]]]:
+        """Yield packets of some streams in the file's order, so many at once; last an empty one of each."""
+        for stream in self._container.streams:
+            stream.discard = Discard.default if stream in streams else Discard.all
+        demuxed = self._container.demux(*streams)
+        while True:
+            with self._explaining():
+                packets = list(islice(demuxed, at_once))
+            if not packets:
+                return
+            yield packets
+
+    def frames(self, stream: Stream) -> Iterator[Any]:
+        """Yield the decoded frames of a stream, from the file's place on. Skips what cannot be decoded."""
+        return self.decoded(stream, chain.from_iterable(self.packets(stream, at_once=MAX_GATHERED)))
+
+    @staticmethod
+    def decoded(stream: Stream, packets: Iterable[Any]) -> Iterator[Any]:
+        """Yield what all of some packets hold. Raises RecordingError when none of it can be decoded."""
+        bad = good = 0
+        for packet in chain((packet for packet in packets if packet.size), (None,)):
+            try:
+                frames = stream.decode(packet)  # type: ignore[attr-defined]  # not declared for all kinds
+            except (FFmpegError, ValueError):
+                bad += packet is not None
+                continue
+            good += len(frames)
+            yield from frames
+        if bad and not good:
+            raise RecordingError(RecordingFault.INVALID, f"none of the {stream.type} can be decoded")
+
+    def _explaining(self) -> AbstractContextManager[None]:
+        return self._tap.explaining(FAILURES)
+
+
+@contextmanager
+def open_stretch(stretch: Stretch, cancelled: Callable[[], bool] = never) -> Iterator[Media]:
+    """Open a stretch for one reading; it and its source are closed at the end. Raises RecordingError.
+
+    Whatever the bytes say, FFmpeg opens nothing else.
+    """
+    tap = Tap(stretch, cancelled)
+    options = {
+        "protocol_whitelist": "none",
+        "format_whitelist": RECORDED_FORMATS,
+        "max_streams": str(limits.MAX_STREAMS),
+    }
+    try:
+        with tap.explaining(FAILURES):
+            container = av.open(
+                tap,
+                "r",
+                format=stretch.container.value or None,
+                options=options,
+                metadata_errors="replace",
+                buffer_size=BUFFER_BYTES,
+                io_open=_nothing_else,
+            )
+        with container:
+            yield Media(container, stretch, tap)
+    finally:
+        tap.close()
+
+
+def _nothing_else(*_: object) -> NoReturn:
+    raise PermissionError("a recording may not name other files")

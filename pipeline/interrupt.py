@@ -36,3 +36,7 @@ class InterruptClock:
     def forget(self, thread: int) -> None:
         """Let a thread (its number is used again for others) read on."""
         self._runaway.pop(thread, None)
+
+
+INTERRUPT = InterruptClock()
+"""The one that PyAV asks, once pipeline/decode.py has been imported."""

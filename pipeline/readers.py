@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config.settings import NetworkSettings
-from pipeline.decode import MediaReader, Opening
+from pipeline.decode import MediaReader
 from pipeline.network.addresses import AddressPolicy
 from pipeline.network.fetch import GuardedOpener
 from pipeline.network.parts import Parts
 from pipeline.network.rtmp import pin_rtmp
 from pipeline.network.wire import Cancellation
+from pipeline.reading import Opening
 from pipeline.source import SourceError, SourceFault
 
 FORMATS = "hls,mpegts,aac,ac3,eac3,mp3,mov,mp4,flv,live_flv,matroska,webm,ogg,wav,flac,aiff,amr,webvtt"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -16,6 +16,7 @@ from pipeline.ingest.frames import Frame, FrameError, Kind, open_frame
 from pipeline.ingest.inbox import Inbox
 from pipeline.ingest.process import WorkerProcess
 from pipeline.ingest.worker import BEAT_S
+from pipeline.rooms.channel import Channel
 from pipeline.source import Position
 
 log = structlog.get_logger()
@@ -46,6 +47,8 @@ class Start:
     """The process is `python -m module`, which calls `pipeline.ingest.worker.serve`."""
     network: NetworkSettings
     logs: LogSettings
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """What it is given besides what every such process is."""
 
     def hello(self, name: str) -> Frame:
         """What the process called `name` is told."""
@@ -98,11 +101,11 @@ class IngestWorker:
         """Whether it is ready and gave a sign of life just now."""
         return self.ready.is_set() and self._silent_s < QUIET_S
 
-    def open(self, url: str, name: str, position: Position, inbox: Inbox) -> int:
+    def open(self, what: str | Channel, name: str, position: Position, inbox: Inbox) -> int:
         """Run a source whose frames go to `inbox`; return its number."""
         number = next(self._numbers)
         self._inboxes[number] = inbox
-        self._send(open_frame(number, url, name, position))
+        self._send(open_frame(number, what, name, position))
         return number
 
     def take(self, number: int) -> None:
@@ -134,7 +137,7 @@ class IngestWorker:
         """Start a process and listen to it until it is lost; return why."""
         try:
             process = self._process = await WorkerProcess.start(
-                self._start.module, self._start.hello(self.name)
+                self._start.module, self._start.hello(self.name), self._start.environ
             )
         except OSError as error:
             return f"it cannot be started: {error.strerror or error}"
@@ -243,6 +246,10 @@ class IngestWorkers:
         except TimeoutError:
             ready = f"{self.running} of {len(self._workers)}"
             raise IngestError(f"{ready} ingest processes were ready after {timeout_s:g} s") from None
+
+    async def worker_for(self, what: str | Channel) -> IngestWorker | None:
+        """Return the process for a new source, whichever; None while there is none that answers."""
+        return self.least_loaded()
 
     def least_loaded(self) -> IngestWorker | None:
         """Return the process for a new source; None while there is none that answers."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import av.container.core
 import pytest
 
-from pipeline.decode import INTERRUPT
+from pipeline.interrupt import INTERRUPT
 from pipeline.readers import UrlReader
 from tests.support.listening import Heard, listen, url_reader
 from tests.support.media_server import (

@@ -11,9 +11,9 @@ import pytest
 
 from config.settings import NetworkSettings
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
-from pipeline.decode import BLOCK_S, BLOCK_SAMPLES
 from pipeline.network.addresses import AddressPolicy
 from pipeline.readers import UrlReader
+from pipeline.shaper import BLOCK_S
 from pipeline.source import SourceFault
 from tests.support.flv_tags import corrupted, retimed, rewrite
 from tests.support.listening import delay_s, likeness, listen, url_reader
@@ -34,7 +34,7 @@ def test_a_wav_file_is_heard_to_the_sample(wav: Path, original: Pcm) -> None:
     assert heard.error is None
     assert np.array_equal(heard.pcm, original)
     assert [block.time_s for block in heard.blocks[:3]] == [0.0, BLOCK_S, 2 * BLOCK_S]
-    assert {len(block.pcm) for block in heard.blocks} == {BLOCK_SAMPLES}
+    assert {len(block.pcm) for block in heard.blocks} == {round(BLOCK_S * SAMPLE_RATE_HZ)}
     assert heard.reader is not None
     assert not heard.reader.live
 
