@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from config.errors import ConfigError
-from config.settings import SECRET_NAME, Section, Settings
+from config.section import Section
+from config.settings import SECRET_NAME, Settings
 
 ENV_PREFIX = "AUDIOWARDEN__"
 
@@ -104,6 +105,7 @@ def _anchor(settings: Settings, path: Path | None) -> Settings:
             "accounts": tuple(moved(account, "lists_dir") for account in settings.accounts),
             "network": moved(settings.network, "ca_file"),
             "recogniser": moved(settings.recogniser, "cache_dir"),
+            "storage": moved(settings.storage, "local_root"),
         }
     )
 

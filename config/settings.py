@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import string
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
-    SecretStr,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from config.accounts import AccountSettings
+from config.section import Seconds, Section
 from config.taxonomy import RiskType
-
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-"""Up to a day: beyond, timers and media libraries overflow."""
-
-
-class Section(BaseModel):
-    """A part of the settings: frozen, no unknown keys; secrets are masked when printed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ServerSettings(Section):
@@ -37,103 +24,6 @@ class ServerSettings(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     drain_s: Seconds = 25.0
-
-
-PULL_PLACES = {
-    "trtc": {"sdkAppId", "userId", "userSig", "room", "roomIsNumber", "tokenId"},
-    "zego": {"streamId", "roomId", "stream", "testEnv", "tokenId"},
-    "agora": {"appId", "channel", "token", "uid", "tokenId"},
-}
-"""What the address of a stream may be made of."""
-
-
-class PullTemplates(Section):
-    """Addresses that streams of real-time clouds are pulled from; the request's fields fill the places.
-
-    An empty one: streams of that kind are refused.
-    """
-
-    trtc: str = ""
-    zego: str = ""
-    agora: str = ""
-
-    @field_validator("trtc", "zego", "agora")
-    @classmethod
-    def _fillable(cls, template: str, info: ValidationInfo) -> str:
-        if not template:
-            return template
-        known = PULL_PLACES[str(info.field_name)]
-        try:
-            parsed = list(string.Formatter().parse(template))
-        except ValueError as error:
-            raise ValueError(f"is no template: {error}") from None
-        places = [name for _, name, *_ in parsed if name is not None]
-        if any(form or conversion for *_, form, conversion in parsed):
-            raise ValueError("may hold places such as {tokenId} only, without a format")
-        if unknown := [name for name in places if name not in known]:
-            raise ValueError(f"has a place {{{unknown[0]}}}; known: {' '.join(sorted(known))}")
-        if urlsplit(template).scheme not in ("rtmp", "rtmps", "http", "https"):
-            raise ValueError("must be an rtmp, rtmps, http or https address")
-        return template
-
-
-class TvuSettings(Section):
-    """Who may export recordings: the SessionIds of an account's requests."""
-
-    session_ids: tuple[SecretStr, ...] = ()
-
-
-class CredentialSettings(Section):
-    """An access key with its secret, for signed requests."""
-
-    access_key_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,128}$")]
-    secret_key: SecretStr
-
-
-class VodSettings(Section):
-    """An account's project of recorded media: who may use it, and where its events go."""
-
-    project_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
-    tokens: tuple[SecretStr, ...] = ()
-    credentials: tuple[CredentialSettings, ...] = ()
-    notification_url: str = ""
-
-
-class AccountSettings(Section):
-    """A platform that may use the daemon."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-    access_key: SecretStr | None = None
-    access_key_sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
-    max_streams: Annotated[int, Field(ge=0)] = 1000
-    max_requests_per_s: Annotated[int, Field(ge=1)] = 500
-    lists_dir: Path | None = None
-    app_ids: tuple[str, ...] = ()
-    event_ids: tuple[str, ...] = ()
-    callback_secret: SecretStr | None = None
-    callback_shape: Literal["nested", "flat"] = "nested"
-    stream_events: bool = False
-    pull_templates: PullTemplates = PullTemplates()
-    tvu: TvuSettings = TvuSettings()
-    vod: VodSettings = VodSettings()
-    buckets: tuple[str, ...] | None = None
-
-    @model_validator(mode="after")
-    def _one_key(self) -> AccountSettings:
-        if (self.access_key is None) == (self.access_key_sha256 is None):
-            raise ValueError("needs exactly one of access_key and access_key_sha256")
-        if self.access_key is not None and not self.access_key.get_secret_value():
-            raise ValueError("access_key must not be empty")
-        if self.callback_secret is not None and not self.callback_secret.get_secret_value():
-            raise ValueError("callback_secret must not be empty")
-        return self
-
-    @property
-    def key_digest(self) -> bytes:
-        """SHA-256 of the access key: what is kept and compared."""
-        if self.access_key is not None:
-            return hashlib.sha256(self.access_key.get_secret_value().encode()).digest()
-        return bytes.fromhex(self.access_key_sha256 or "")
 
 
 class NetworkSettings(Section):
@@ -155,6 +45,7 @@ class RecogniserSettings(Section):
     """The speech recogniser."""
 
     model: Annotated[str, Field(min_length=1)] = "base"
+    screen_model: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compute_type: str = "auto"
     threads: Annotated[int, Field(ge=0, le=256)] = 0
@@ -173,6 +64,14 @@ class RecogniserSettings(Section):
         if value not in known:
             raise ValueError(f"must be one of {', '.join(known)}")
         return value
+
+    @model_validator(mode="after")
+    def _two_models(self) -> RecogniserSettings:
+        if self.screen_model == self.model:
+            raise ValueError(
+                f"screen_model is {self.model!r} as model is: name a smaller one, or none to screen nothing"
+            )
+        return self
 
 
 class SpeechSettings(Section):
@@ -226,6 +125,10 @@ class JobSettings(Section):
     keep_days: Annotated[float, Field(gt=0, le=3650)] = 30.0
 
 
+MAX_PRESIGNED_HOURS = 7 * 24
+"""Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters"."""
+
+
 class ClipSettings(Section):
     """The audio clips that callbacks point to."""
 
@@ -245,6 +148,17 @@ class ClipSettings(Section):
             raise ValueError("must be an http or https address such as https://clips.example.org")
         return value.rstrip("/")
 
+    @model_validator(mode="after")
+    def _possible_in_a_bucket(self) -> ClipSettings:
+        if self.store == "s3" and not self.bucket:
+            raise ValueError('store = "s3" needs a bucket')
+        if self.store == "s3" and self.retention_hours > MAX_PRESIGNED_HOURS:
+            raise ValueError(
+                f'retention_hours can be {MAX_PRESIGNED_HOURS} at most with store = "s3": '
+                "presigned addresses live no longer than 7 days"
+            )
+        return self
+
 
 class LogSettings(Section):
     """What is written to standard error."""
@@ -258,6 +172,12 @@ class ThresholdSettings(Section):
 
     review: Annotated[float, Field(ge=0, le=10)]
     reject: Annotated[float, Field(ge=0, le=10)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ThresholdSettings:
+        if self.review > self.reject:
+            raise ValueError(f"review ({self.review:g}) must not be above reject ({self.reject:g})")
+        return self
 
 
 class Settings(Section):
@@ -306,6 +226,15 @@ class Settings(Section):
         sessions = [each.get_secret_value() for account in accounts for each in account.tvu.session_ids]
         if len(set(sessions)) < len(sessions):
             raise ValueError("two accounts have the same tvu.session_ids")
+        for name, values in (
+            ("vod.tokens", [each.get_secret_value() for account in accounts for each in account.vod.tokens]),
+            (
+                "vod.credentials.access_key_id",
+                [each.access_key_id for account in accounts for each in account.vod.credentials],
+            ),
+        ):
+            if len(set(values)) < len(values):
+                raise ValueError(f"the same {name} is given twice")
         if len({account.key_digest for account in accounts}) < len(accounts):
             raise ValueError("two accounts have the same access key")
         return accounts

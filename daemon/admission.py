@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
+from config.taxonomy import RiskType
 from pipeline.analyse import needs_words
 from pipeline.audio import WINDOW_S
 from pipeline.report import StreamSpec
@@ -19,9 +21,32 @@ OVERLOAD_S = 30.0
 """After a window was given up for lack of time, no stream is taken on for so long: three windows of each."""
 
 
-def demand_of(spec: StreamSpec) -> float:
-    """Return the share of a stream's windows that may need recognition."""
-    return 1.0 / spec.moderate_every if needs_words(spec.risks) else 0.0
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a stream may ask for."""
+
+    words: float
+    """The share of its windows that may need recognition."""
+    windows: float
+    """The share of its windows that are moderated."""
+    risks: frozenset[RiskType]
+    """What is listened for in those."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What streams take together."""
+
+    words: float = 0.0
+    """Of recognition, in streams all of whose windows may need it."""
+    listening_s: float = 0.0
+    """Of listening to sounds, in seconds of one thread for ten seconds of the streams."""
+
+
+def demand_of(spec: StreamSpec) -> Demand:
+    """Return what a stream may ask for."""
+    windows = 1.0 / spec.moderate_every
+    return Demand(windows if needs_words(spec.risks) else 0.0, windows, spec.risks)
 
 
 class Recognition(Protocol):
@@ -36,21 +61,39 @@ class Recognition(Protocol):
         """Seconds of one worker's time that a window takes; None until known."""
 
 
+class Listening(Protocol):
+    """What admission needs to know of the detectors of sound."""
+
+    def cost_s(self, risks: frozenset[RiskType]) -> float:
+        """Return the seconds of one thread that a window takes; 0 where nothing is listened for."""
+
+
 class Admission:
     """Says whether one more stream would break the promise made to those that run.
 
     A stream brings a window every ten seconds; a window takes a worker `cost_s` seconds when it is
-    recognised, which silence is not. Ingest and the rest need no figure of their own: what they take from the
-    recogniser's cores makes its windows cost more.
+    recognised, which silence is not, and a thread of small work what listening for its sounds costs. The
+    workers and those threads are counted apart. Ingest and the rest need no figure of their own: what they
+    take from the cores makes windows cost more.
     """
 
     def __init__(
-        self, recognition: Recognition, max_load: float, clock: Callable[[], float] = time.monotonic
+        self,
+        recognition: Recognition,
+        max_load: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        listening: Listening | None = None,
+        listening_threads: int = 1,
     ) -> None:
-        """`max_load` is the share (0..1) of the recogniser's time that may be taken: near 1 windows queue."""
+        """`max_load` is the share (0..1) of the recogniser's time, and of that of the `listening_threads`,
+        that may be taken: near 1 windows queue. `listening` None: no sounds are listened for.
+        """
         self._recognition = recognition
         self._max_load = max_load
         self._clock = clock
+        self._listening = listening
+        self._listening_s = listening_threads * WINDOW_S
         self._share = 1.0
         self._full_until = float("-inf")
 
@@ -64,7 +107,7 @@ class Admission:
 
     @property
     def capacity(self) -> float:
-        """Streams that this host carries, if they go on talking as much as the ones that it has."""
+        """Streams whose words this host carries, if they go on talking as much as the ones that it has."""
         cost_s = self._recognition.cost_s
         if not cost_s:
             return float("inf")
@@ -72,8 +115,27 @@ class Admission:
             self._recognition.workers * WINDOW_S * self._max_load / (cost_s * max(self._share, SHARE_WEIGHT))
         )
 
-    def admits(self, running: float, demand: float) -> bool:
-        """Say whether a stream of this demand can be taken on beside others of `running` altogether."""
-        if demand == 0.0:
+    def listening_share(self, load: Load) -> float:
+        """Return the share (0..1) of the listening threads' time that streams take."""
+        return load.listening_s / self._listening_s
+
+    def load_of(self, streams: Iterable[tuple[Demand, float]]) -> Load:
+        """Return what streams take, each with how many it counts as: a room is one for every user."""
+        words = listening_s = 0.0
+        for demand, weight in streams:
+            words += weight * demand.words
+            if self._listening is not None:
+                listening_s += weight * demand.windows * self._listening.cost_s(demand.risks)
+        return Load(words, listening_s)
+
+    def admits(self, running: Load, demand: Demand) -> bool:
+        """Say whether a stream of this demand can be taken on beside others that take `running` together."""
+        more = self.load_of([(demand, 1)])
+        if more == Load():
             return True
-        return self._clock() >= self._full_until and running + demand <= self.capacity
+        if self._clock() < self._full_until:
+            return False
+        if more.words and running.words + more.words > self.capacity:
+            return False
+        both = Load(listening_s=running.listening_s + more.listening_s)
+        return not more.listening_s or self.listening_share(both) <= self._max_load

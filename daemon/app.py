@@ -16,13 +16,15 @@ from config.errors import AudiowardenError
 from config.settings import Settings
 from daemon.accounts import Accounts
 from daemon.admission import Admission
-from daemon.analysis import Analysis, loaded_analysis
+from daemon.analysis import SMALL_WORK_THREADS, Analysis, loaded_analysis
 from daemon.clips import ClipWriter
 from daemon.contracts.audiostream import document as audiostream
 from daemon.contracts.audiostream.contract import AudioStreamContract
 from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.routes import AudioStreamRoutes
 from daemon.contracts.errors import plain_errors
+from daemon.contracts.tvu import document as tvu
+from daemon.contracts.vod import document as vod
 from daemon.egress import make_session
 from daemon.enrolled import Enrolled
 from daemon.health import HealthRoutes
@@ -34,11 +36,12 @@ from daemon.logs import tell
 from daemon.metrics import Metrics
 from daemon.openapi import OpenApiRoutes
 from daemon.outbox import Outbox
+from daemon.recorded import RecordedMedia, recorded_media
 from daemon.registry import Registry
 from daemon.signing import Signer
-from daemon.storage.interfaces import StorageError
-from daemon.storage.local import LocalClipStore
-from daemon.storage.routes import ClipRoutes
+from daemon.storage.interfaces import ClipStore, StorageError
+from daemon.storage.opened import Storage, opened_storage
+from daemon.storage.routes import ClipRoutes, ObjectRoutes
 from daemon.tasks import Tasks
 from daemon.upkeep import Upkeep
 from models.songs.index import SongIndex
@@ -50,6 +53,8 @@ from pipeline.network.addresses import AddressPolicy
 from pipeline.pull import PulledSource, abandoned_threads
 from pipeline.report import StreamSpec
 from pipeline.retry import RetryBudget
+from pipeline.rooms import agora
+from pipeline.rooms.workers import RoomWorkers
 from pipeline.source import Position, Source
 from pipeline.stream import Stages
 
@@ -94,7 +99,8 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
         if settings.ingest.processes:
             tasks.start("ingest", parts.ingest.run())
             await parts.ingest.wait_ready()
-        tasks.start("clip expiry", _expire(parts.store))
+        tasks.start("rooms", parts.rooms.run())
+        tasks.start("clip expiry", _expire(parts.storage))
         tasks.start("word lists", parts.lists.watch())
         tasks.start("enrolled voices", parts.voices.watch())
         tasks.start("enrolled songs", parts.songs.watch())
@@ -109,8 +115,9 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
         )
         await runner.setup()
         house.push_async_callback(runner.cleanup)
-        house.push_async_callback(parts.registry.drain, settings.server.drain_s)
+        house.push_async_callback(_drain, parts, settings.server.drain_s)
         tasks.start("registry", parts.registry.run())
+        tasks.start("jobs", parts.recorded.jobs.run())
         if not await parts.registry.recovered(RECOVER_S):
             log.warning("streams_not_recovered_yet", waited_s=RECOVER_S)
         await web.SockSite(runner, listener).start()
@@ -124,8 +131,10 @@ class _Parts:
     """What the HTTP server and the background tasks are made of."""
 
     metrics: Metrics
+    accounts: Accounts
     ledger: SqliteLedger
-    store: LocalClipStore
+    storage: Storage
+    recorded: RecordedMedia
     lists: CustomerLists
     voices: Enrolled[VoiceIndex]
     songs: Enrolled[SongIndex]
@@ -133,6 +142,7 @@ class _Parts:
     contract: AudioStreamContract
     registry: Registry
     ingest: IngestWorkers
+    rooms: RoomWorkers
     lag: LoopLag
     query: StreamQuery
     upkeep: Upkeep
@@ -144,7 +154,7 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     ledger = await SqliteLedger.open(settings.data_dir)
     house.push_async_callback(ledger.close)
     base_url = settings.clips.public_base_url or url
-    store = await asyncio.to_thread(LocalClipStore, settings.data_dir, base_url, settings.clips)
+    storage = await house.enter_async_context(opened_storage(settings, base_url))
     lists = CustomerLists(settings.accounts)
     await lists.load()
     analysis = await house.enter_async_context(loaded_analysis(settings, lists.of))
@@ -162,11 +172,22 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     )
     await outbox.start()
     house.push_async_callback(outbox.stop)
-    contract = AudioStreamContract(analysis.taxonomy, settings.accounts)
-    ingest = _ingest(settings, metrics)
-    stages = _stages(settings, analysis, addresses, ingest, store)
-    admission = Admission(analysis.batcher, settings.recogniser.max_load)
-    metrics.watch_recogniser(analysis.batcher)
+    accounts = Accounts(settings.accounts)
+    recorded = await house.enter_async_context(
+        recorded_media(settings, accounts, ledger, outbox, storage.stores, addresses, metrics)
+    )
+    contract = AudioStreamContract(analysis.taxonomy, settings.accounts, agora_sdk=agora.installed())
+    start = Start(INGEST_MODULE, settings.network, settings.logs)
+    ingest = _ingest(settings, start, metrics)
+    rooms = RoomWorkers(start, on_lost=metrics.ingest_restarts.inc)
+    stages = _stages(settings, analysis, addresses, ingest, rooms, storage.clips)
+    admission = Admission(
+        analysis.recognition,
+        settings.recogniser.max_load,
+        listening=analysis.listening.listener,
+        listening_threads=SMALL_WORK_THREADS,
+    )
+    metrics.watch_recogniser(analysis.recognition)
     registry = Registry(ledger.streams, outbox, {contract.name: contract}, stages, metrics, admission)
     lag = LoopLag(admission)
     upkeep = Upkeep(ledger.dead_letters, ledger.history, settings.callbacks)
@@ -175,8 +196,10 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     voices, songs = analysis.listening.voices, analysis.listening.songs
     return _Parts(
         metrics,
+        accounts,
         ledger,
-        store,
+        storage,
+        recorded,
         lists,
         voices,
         songs,
@@ -184,6 +207,7 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
         contract,
         registry,
         ingest,
+        rooms,
         lag,
         query,
         upkeep,
@@ -201,6 +225,11 @@ def _show(metrics: Metrics, admission: Admission, registry: Registry, lag: LoopL
         "audiowarden_streams_accepted", "Streams that can be finished.", lambda: registry.live_count
     )
     metrics.gauge(
+        "audiowarden_listening_load",
+        "Share of the time for sounds and voices that streams take; a start beyond max_load is refused.",
+        lambda: admission.listening_share(registry.load),
+    )
+    metrics.gauge(
         "audiowarden_event_loop_lag_seconds",
         "How long the event loop's timers are overdue, mean of the last seconds; no streams above 0.25.",
         lambda: lag.lag_s,
@@ -210,8 +239,7 @@ def _show(metrics: Metrics, admission: Admission, registry: Registry, lag: LoopL
     )
 
 
-def _ingest(settings: Settings, metrics: Metrics) -> IngestWorkers:
-    start = Start(INGEST_MODULE, settings.network, settings.logs)
+def _ingest(settings: Settings, start: Start, metrics: Metrics) -> IngestWorkers:
     ingest = IngestWorkers(settings.ingest.processes, start, on_lost=metrics.ingest_restarts.inc)
     metrics.gauge("audiowarden_ingest_workers", "Ingest processes that take streams.", lambda: ingest.running)
     metrics.gauge(
@@ -227,9 +255,12 @@ def _stages(
     analysis: Analysis,
     addresses: AddressPolicy,
     ingest: IngestWorkers,
-    store: LocalClipStore,
+    rooms: RoomWorkers,
+    store: ClipStore,
 ) -> Stages:
     def open_source(spec: StreamSpec, position: Position) -> Source:
+        if spec.channel is not None:
+            return RemoteSource(rooms, spec.channel, position, name=spec.stream_id)
         if settings.ingest.processes:
             return RemoteSource(ingest, spec.url, position, name=spec.stream_id)
         return PulledSource(spec.url, position, addresses, settings.network, name=spec.stream_id)
@@ -244,14 +275,22 @@ def _stages(
 
 def _routes(settings: Settings, parts: _Parts) -> web.Application:
     app = web.Application(middlewares=[plain_errors])
-    accounts = Accounts(settings.accounts)
     AudioStreamRoutes(
-        parts.contract, accounts, parts.registry, parts.addresses, parts.metrics, parts.query
+        parts.contract, parts.accounts, parts.registry, parts.addresses, parts.metrics, parts.query
     ).add_to(app)
-    ClipRoutes(parts.store).add_to(app)
-    OpenApiRoutes([audiostream.describe()]).add_to(app)
+    ClipRoutes(parts.storage.local_clips).add_to(app)
+    if parts.storage.folder is not None:
+        ObjectRoutes(parts.storage.folder).add_to(app)
+    parts.recorded.vod.add_to(app)
+    parts.recorded.tvu.add_to(app)
+    OpenApiRoutes([audiostream.describe(), tvu.describe(), vod.describe()]).add_to(app)
     HealthRoutes(parts.metrics, partial(_unready, parts)).add_to(app)
     return app
+
+
+async def _drain(parts: _Parts, timeout_s: float) -> None:
+    """Put down streams and jobs, each in order."""
+    await asyncio.gather(parts.registry.drain(timeout_s), parts.recorded.jobs.drain(timeout_s))
 
 
 async def _unready(parts: _Parts) -> str:
@@ -266,11 +305,11 @@ async def _unready(parts: _Parts) -> str:
     return ""
 
 
-async def _expire(store: LocalClipStore) -> None:
+async def _expire(storage: Storage) -> None:
     """Delete clips that have lived long enough; runs until cancelled."""
     while True:
         try:
-            expired = await store.expire()
+            expired = await storage.expire_clips()
         except StorageError as error:
             tell("clips_not_expired", error)
         else:

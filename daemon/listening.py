@@ -8,6 +8,7 @@ from config.settings import Settings
 from daemon.enrolled import Enrolled
 from models.hearing import Senses, SoundDetector
 from models.interfaces import AudioSpanDetector
+from models.recognition.hush import babble
 from models.songs import index as songs
 from models.songs.detector import EnrolledSongDetector
 from models.songs.index import SongIndex
@@ -26,6 +27,7 @@ from models.voice.minor import MinorDetector
 from models.voice.timbre import TimbreDetector
 from models.voice.voiceprint import VoiceprintEmbedder
 from models.weights import WeightsCache, cache_folder
+from pipeline.audio import WINDOW_S
 from pipeline.listen import Listener
 
 
@@ -45,7 +47,7 @@ def load_senses(settings: Settings, spans: AudioSpanDetector) -> Senses:
 
 
 def load_listener(settings: Settings, spans: AudioSpanDetector) -> Listening:
-    """Load every detector of sound; blocking, about a second. Raises WeightsError and EnrolmentError."""
+    """Load every detector of sound; blocking, a second or two. Raises WeightsError and EnrolmentError."""
     senses = load_senses(settings, spans)
     enrolled_voices = Enrolled("voices", settings.enrolled_folder / voices.FILE_NAME, VoiceIndex.read)
     enrolled_songs = Enrolled("songs", settings.enrolled_folder / songs.FILE_NAME, SongIndex.read)
@@ -63,4 +65,6 @@ def load_listener(settings: Settings, spans: AudioSpanDetector) -> Listening:
         EnrolledVoiceDetector(enrolled_voices.current),
         EnrolledSongDetector(enrolled_songs.current),
     ]
-    return Listening(Listener(senses, detectors), enrolled_voices, enrolled_songs)
+    listener = Listener(senses, detectors)
+    listener.warm_up(babble(WINDOW_S))
+    return Listening(listener, enrolled_voices, enrolled_songs)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import structlog
 
+from config.accounts import AccountSettings
 from config.errors import AudiowardenError, ConfigError
-from config.settings import AccountSettings
 from daemon.logs import tell
 from models.text.wordlists import MAX_WORD_CHARACTERS, MAX_WORDS, ListMatcher, read_lists
 

@@ -15,6 +15,13 @@ from config.settings import LogSettings
 
 log = structlog.get_logger()
 
+TALKATIVE = (
+    "aiohttp.access", "aiohttp.client", "libav", "faster_whisper", "httpx", "huggingface_hub",
+    # These even hold signatures and where credentials were found.
+    "aioboto3", "aiobotocore", "boto3", "botocore", "s3transfer",
+)  # fmt: skip
+"""Libraries of which only warnings are logged."""
+
 
 def tell(event: str, error: AudiowardenError, **fields: object) -> None:
     """Log an expected error: an event with its reason. It has no traceback, which would tell nothing more."""
@@ -60,7 +67,7 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
     root.setLevel(level)
     logging.getLogger("aiohttp.server").addFilter(_our_own_fault)
     # Their lines hold URLs, or one line per request; ours say the same without.
-    for name in ("aiohttp.access", "aiohttp.client", "libav", "faster_whisper", "httpx", "huggingface_hub"):
+    for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

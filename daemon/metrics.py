@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.registry import Collector
 
-from models.recognition.batcher import Batcher
+from daemon.admission import Recognition
 from pipeline.analyse import Analysis
 from pipeline.audio import Window
 from pipeline.report import Failure
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _LATENCY_BUCKETS_S = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+
+
+class WatchedRecognition(Recognition, Protocol):
+    """What metrics show of the recognisers."""
+
+    @property
+    def waiting(self) -> int:
+        """Windows that wait for a reading."""
 
 
 class Metrics:
@@ -52,7 +62,7 @@ class Metrics:
         )
         self.window_delay = Histogram(
             "audiowarden_window_delay_seconds",
-            "From a window's end on the stream's timeline to its verdict.",
+            "From a live window's end on the stream's timeline to its verdict.",
             buckets=_LATENCY_BUCKETS_S,
             registry=registry,
         )
@@ -62,9 +72,31 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.screened = Counter(
+            "audiowarden_screened_windows",
+            "Windows by whose words they are, where recogniser.screen_model is set: cleared ones the small "
+            "recogniser's; suspected, unsure and straight ones the large one's.",
+            ["route"],
+            registry=registry,
+        )
         self.deliveries = Counter(
             "audiowarden_callback_attempts", "Callback attempts by outcome.", ["outcome"], registry=registry
         )
+
+        self.jobs = Counter(
+            "audiowarden_jobs",
+            "Exports and extractions that are over, by kind and outcome.",
+            ["kind", "outcome"],
+            registry=registry,
+        )
+
+    def job_ended(self, kind: str, outcome: str) -> None:
+        """Count a job that is over."""
+        self.jobs.labels(kind, outcome).inc()
+
+    def collect(self, collector: Collector) -> None:
+        """Register what makes its metrics when somebody asks."""
+        self._registry.register(collector)
 
     def gauge(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """Register a gauge that is read when somebody asks."""
@@ -73,25 +105,32 @@ class Metrics:
     def analysed(self, window: Window, analysis: Analysis) -> None:
         """Count a moderated window, and a text that the recogniser invented in it."""
         self.windows.labels(analysis.level.value, "silent" if analysis.silent else "").inc()
-        self.window_delay.observe(max(0.0, time.time() - window.ended_at))
+        delay_s = time.time() - window.ended_at
+        # A recording is read ahead of its time: its windows would hide how late those of live streams are.
+        if delay_s > 0:
+            self.window_delay.observe(delay_s)
         if analysis.transcript.invention is not None:
             self.inventions.labels(analysis.transcript.invention.value).inc()
+        if analysis.route is not None:
+            self.screened.labels(analysis.route.value).inc()
 
     def not_moderated(self, failure: Failure) -> None:
         """Count a window that was called back as not moderated."""
         self.windows.labels("not_moderated", failure.value).inc()
 
-    def watch_recogniser(self, batcher: Batcher) -> None:
+    def watch_recogniser(self, recognition: WatchedRecognition) -> None:
         """Show the recogniser's line and cost."""
         self.gauge(
-            "audiowarden_recogniser_waiting", "Windows that wait for recognition.", lambda: batcher.waiting
+            "audiowarden_recogniser_waiting",
+            "Windows that wait for recognition.",
+            lambda: recognition.waiting,
         )
         self.gauge(
             "audiowarden_recogniser_window_cost_seconds",
             "One worker's time for a window, a moving average; 0 until one was read.",
-            lambda: batcher.cost_s or 0.0,
+            lambda: recognition.cost_s or 0.0,
         )
-        self.gauge("audiowarden_recogniser_workers", "Threads that recognise.", lambda: batcher.workers)
+        self.gauge("audiowarden_recogniser_workers", "Threads that recognise.", lambda: recognition.workers)
 
     def delivery(self, outcome: str) -> None:
         """Count an attempt to deliver a callback."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from daemon.ledger.interfaces import LedgerError
 from daemon.logs import tell
 
 LEDGER_RETRY_S = 1.0
 
+T = TypeVar("T")
 
-async def patiently(operation: Callable[[], Awaitable[None]]) -> None:
+
+async def patiently(operation: Callable[[], Awaitable[T]]) -> T:
     """Repeat a write until the ledger takes it: a stream rather waits, visibly, than loses a result."""
     while True:
         try:

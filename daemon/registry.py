@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import structlog
 
 from config.errors import AudiowardenError
-from daemon.admission import UNHEARD, Admission, demand_of
+from daemon.admission import Admission, Load, demand_of
 from daemon.contracts.interfaces import StreamCall, StreamContract
 from daemon.ledger.interfaces import Lease, LedgerError, Renewal, WorkQueue
 from daemon.live import Live
@@ -20,7 +20,8 @@ from daemon.outbox import Outbox
 from daemon.patience import LEDGER_RETRY_S, patiently
 from daemon.sink import StreamSink
 from pipeline.report import StreamEnd
-from pipeline.stream import Stages, Stream
+from pipeline.room import stream_of
+from pipeline.stream import Stages
 
 log = structlog.get_logger()
 
@@ -76,9 +77,12 @@ class Registry:
         LedgerError.
         """
         demand = demand_of(call.spec)
-        running = sum(live.demand if live.heard else live.demand * UNHEARD for live in self._live.values())
+        running = self.load
         if not self._admission.admits(running, demand) and not self._is_live(call):
-            raise CapacityError(f"{running:.0f} of {self._admission.capacity:.0f} streams are taken")
+            raise CapacityError(
+                f"{running.words:.0f} of {self._admission.capacity:.0f} streams are taken, and "
+                f"{self._admission.listening_share(running):.0%} of the time for sounds"
+            )
         body = json.dumps({"contract": contract, "call": call.document()}, ensure_ascii=False).encode()
         spec = call.spec
         self._live[spec.stream_id] = Live(spec.account, call.identity, demand)
@@ -116,6 +120,11 @@ class Registry:
         """Whether the account has such a stream: its last callback has not been written yet."""
         live = self._live.get(stream_id)
         return live is not None and live.account == account
+
+    @property
+    def load(self) -> Load:
+        """What the streams take together."""
+        return self._admission.load_of((live.demand, live.weight) for live in self._live.values())
 
     @property
     def live_count(self) -> int:
@@ -225,7 +234,7 @@ class Registry:
         log.info("stream_ended", fault=fault, reason=end.reason, streamed_s=round(end.streamed_s, 1))
 
     async def _run(self, call: StreamCall, sink: StreamSink, live: Live) -> StreamEnd:
-        stream = Stream(call.spec, self._stages, sink, sink.position, sink.heard_s)
+        stream = stream_of(call.spec, self._stages, sink, sink.position, sink.heard_s)
         self._metrics.streams.inc()
         log.info("stream_started", account=call.spec.account, next_window=sink.position.next_index)
         running = asyncio.create_task(stream.run(), name=f"run {call.spec.stream_id}")

@@ -7,7 +7,7 @@ import hmac
 import time
 from collections.abc import Callable, Iterable
 
-from config.settings import AccountSettings
+from config.accounts import AccountSettings
 
 TIMESTAMP_HEADER = "X-Audiowarden-Timestamp"
 SIGNATURE_HEADER = "X-Audiowarden-Signature"

@@ -50,15 +50,21 @@ class StreamSink:
         self.position = Position(saved.get("origin"), saved.get("next_index", 0))
         self._numbering = Numbering.restore(saved)
         self._one_at_a_time = asyncio.Lock()
+        self._places: dict[str, int] = {}
+        """Of every user who was heard lately: the last window's place."""
         self.heard_s: float = saved.get("heard_s", 0.0)
         """Seconds of audio in the windows before `position.next_index`."""
         self._events: int = saved.get("events", 0)
         self.stream_id = call.spec.stream_id
 
     def analysed(self, window: Window, analysis: Analysis) -> None:
-        """Count a window that was moderated."""
+        """Count a window that was moderated, and the users who are heard."""
+        if window.user is not None:
+            recent = {user: place for user, place in self._places.items() if place >= window.place - 1}
+            self._places = recent | {window.user: window.place}
+            self._live.voices = len(self._places)
         self._metrics.analysed(window, analysis)
-        if demand_of(self._call.spec):
+        if demand_of(self._call.spec).words:
             self._admission.recognised(analysis.recognised)
 
     async def window(self, report: WindowReport) -> None:

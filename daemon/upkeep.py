@@ -43,15 +43,15 @@ class Upkeep:
     async def once(self) -> None:
         """Delete everything that is old, and count the dead letters. Raises LedgerError."""
         letter_age_s = self._settings.dead_letter_days * DAY_S
-        forgotten = await _in_steps(lambda: self._dead_letters.expire(letter_age_s, STEP))
+        forgotten = await in_steps(lambda: self._dead_letters.expire(letter_age_s, STEP))
         if forgotten:
             log.warning("dead_letters_expired", count=forgotten)
         history_age_s = self._settings.history_hours * HOUR_S
-        await _in_steps(lambda: self._history.expire(history_age_s, STEP))
+        await in_steps(lambda: self._history.expire(history_age_s, STEP))
         self.dead_letters = await self._dead_letters.count()
 
 
-async def _in_steps(step: Callable[[], Awaitable[int]]) -> int:
+async def in_steps(step: Callable[[], Awaitable[int]]) -> int:
     """Repeat a step until it deletes less than it may; return how many were deleted in all."""
     total = deleted = await step()
     while deleted == STEP:

@@ -19,7 +19,13 @@ Index = TypeVar("Index")
 
 
 class UnusableError(Exception):
-    """What is wrong with a file's content."""
+    """What is wrong with a file's content, and what is to be done."""
+
+    def __init__(
+        self, wrong: str, advice: str = "restore it from a copy, or delete it and enrol anew"
+    ) -> None:
+        super().__init__(wrong)
+        self.advice = advice
 
 
 def valid_name(name: str) -> str:
@@ -61,9 +67,7 @@ def read_file(path: Path, parse: Callable[[BinaryIO], Index], nothing: Index) ->
     except OSError as error:
         raise EnrolmentError(f"{path} cannot be read: {error.strerror}") from None
     except UnusableError as error:
-        raise EnrolmentError(
-            f"{path} cannot be used, {error}: restore it from a copy, or delete it and enrol anew"
-        ) from None
+        raise EnrolmentError(f"{path} cannot be used, {error}: {error.advice}") from None
 
 
 def replace_file(path: Path, content: Iterable[bytes | memoryview]) -> None:

@@ -27,6 +27,7 @@ class Transcript:
     nothing was recognised, when nobody listened for it, and when the model knows one language only.
     `average_log_probability` is the mean natural-log probability of the tokens.
     `invention` is set when text was dropped; `text` is then empty.
+    `doubtful` says that it deserved a second try and got none.
     """
 
     text: str
@@ -38,6 +39,7 @@ class Transcript:
     invention: Invention | None = None
     spoken: str = ""
     spoken_probability: float = 0.0
+    doubtful: bool = False
 
 
 EMPTY_TRANSCRIPT = Transcript("", "", 0.0, 0.0, 1.0)

@@ -7,37 +7,36 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from config.taxonomy import BUSINESS_TYPES, TEXT_RISKS, RiskType, Taxonomy
 from models.errors import OverloadedError
-from models.interfaces import Samples, Utterance
+from models.interfaces import SAMPLE_RATE_HZ, Samples, Utterance
 from models.results import EMPTY_TRANSCRIPT, ListMatch, SoundFinding, Transcript
 from pipeline.audio import Pcm, Window, to_samples
 from pipeline.language import spoken_language
 from pipeline.listen import Listener
 from pipeline.report import Finding, RiskLevel, StreamSpec
+from pipeline.screen import Route, Screen
 from pipeline.speech import Activity, SpeechGate, is_plain_speech
+from pipeline.tongue import UNKNOWN, Tongue
+from pipeline.transcriber import Transcriber
 from pipeline.verdict import judge
 from pipeline.words import WordSearch
 
 Result = TypeVar("Result")
 
 
-class Transcriber(Protocol):
-    """Recognition as a stream sees it: shared by all, fair, with a deadline."""
-
-    async def transcribe(self, stream: str, utterance: Utterance, *, deadline: float | None) -> Transcript:
-        """Return the words of one window; `deadline` in seconds of the loop's clock, None: wait."""
-
-
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """What is kept of the window before: its index, its words, and its sound where songs are looked for."""
+    """What is kept of the window before: its place, its words, its sound where songs are looked for, and the
+    language that the stream speaks.
+    """
 
-    index: int
+    place: int
     transcript: Transcript
     pcm: Pcm | None = None
+    tongue: Tongue = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,10 @@ class Analysis:
     silent: bool
     recognised: bool
     """Whether recognition was spent on it."""
+    route: Route | None = None
+    """Whose words they are where two recognisers share the work; None: there is one, or it was not asked."""
+    tongue: Tongue = UNKNOWN
+    """The language that the stream speaks, as far as it is known now."""
 
 
 class Analyser:
@@ -67,14 +70,18 @@ class Analyser:
         listener: Listener | None,
         taxonomy: Taxonomy,
         executor: Executor,
+        screen: Screen | None = None,
     ) -> None:
-        """`listener` None: only words are looked at. Blocking work runs in `executor`."""
+        """`listener` None: only words are looked at. Blocking work runs in `executor`. With a `screen` the
+        transcriber reads only what the screen does not clear.
+        """
         self._transcriber = transcriber
         self._gate = gate
         self._words = words
         self._listener = listener
         self._taxonomy = taxonomy
         self._executor = executor
+        self._screen = screen
 
     @property
     def risks(self) -> frozenset[RiskType]:
@@ -96,8 +103,10 @@ class Analyser:
         self, spec: StreamSpec, window: Window, previous: Previous | None, deadline: float | None
     ) -> Analysis:
         samples = to_samples(window.pcm)
-        shown = _shown(spec, window, previous)
-        previous = previous if previous is not None and previous.index == window.index - 1 else None
+        last = _last(spec, window, previous)
+        shown = last.transcript if last is not None and spec.previous_text else None
+        tongue = last.tongue if last is not None else UNKNOWN
+        previous = previous if previous is not None and previous.place == window.place - 1 else None
         before = previous.transcript if previous is not None else None
         talking = before is not None and is_plain_speech(before)
         activity = await self._run(partial(self._gate.judge, samples, window.speech_share, talking=talking))
@@ -106,11 +115,13 @@ class Analyser:
             self._listen(spec, samples, previous, activity), name=f"listen {spec.stream_id}"
         )
         try:
-            transcript = EMPTY_TRANSCRIPT
+            transcript, route = EMPTY_TRANSCRIPT, None
             if recognised:
-                identify = RiskType.LANGUAGE in spec.risks
-                utterance = Utterance(samples, spec.language, identify)
-                transcript = await self._transcriber.transcribe(spec.stream_id, utterance, deadline=deadline)
+                # Whoever speaks in a room has the turns of a stream of his own.
+                voice = spec.stream_id if window.user is None else f"{spec.stream_id} {window.user}"
+                utterance = _utterance(spec, samples, tongue)
+                transcript, route = await self._transcribe(spec, voice, window, utterance, before, deadline)
+                tongue = tongue.after(transcript, utterance.language)
             if activity.assumed and not is_plain_speech(transcript):
                 activity = await self._run(partial(self._gate.judge, samples, window.speech_share))
                 transcript = transcript if activity.worth else EMPTY_TRANSCRIPT
@@ -132,6 +143,8 @@ class Analyser:
             attributes=tuple(each for each in sounds if each.label.risk in BUSINESS_TYPES),
             silent=activity.silent,
             recognised=recognised,
+            route=route,
+            tongue=tongue,
         )
 
     def previous(self, spec: StreamSpec, window: Window, analysis: Analysis | None) -> Previous | None:
@@ -139,7 +152,27 @@ class Analyser:
         if analysis is None:
             return None
         remembers = self._listener is not None and self._listener.remembers(spec.risks)
-        return Previous(window.index, analysis.transcript, window.pcm if remembers else None)
+        pcm = window.pcm if remembers else None
+        return Previous(window.place, analysis.transcript, pcm, analysis.tongue)
+
+    async def _transcribe(
+        self,
+        spec: StreamSpec,
+        voice: str,
+        window: Window,
+        utterance: Utterance,
+        before: Transcript | None,
+        deadline: float | None,
+    ) -> tuple[Transcript, Route | None]:
+        """Return the words of a window, and which recogniser's they are; `voice` is whose turn it is."""
+        route = None
+        if self._screen is not None:
+            spoken_s = window.speech_share * len(utterance.samples) / SAMPLE_RATE_HZ
+            screened = await self._screen.read(spec, voice, utterance, spoken_s, before, deadline=deadline)
+            if screened.transcript is not None:
+                return screened.transcript, screened.route
+            route = screened.route
+        return await self._transcriber.transcribe(voice, utterance, deadline=deadline), route
 
     async def _listen(
         self, spec: StreamSpec, samples: Samples, previous: Previous | None, activity: Activity
@@ -158,11 +191,20 @@ def needs_words(risks: frozenset[RiskType]) -> bool:
     return bool(risks & TEXT_RISKS) or RiskType.LANGUAGE in risks
 
 
-def _shown(spec: StreamSpec, window: Window, previous: Previous | None) -> Transcript | None:
-    """Return the words to show in front of a window's: of the window that was moderated last before it.
+def _utterance(spec: StreamSpec, samples: Samples, tongue: Tongue) -> Utterance:
+    """Return the window, to be read in the language that the stream named or is known to speak, or in any."""
+    identify = RiskType.LANGUAGE in spec.risks
+    language = spec.language
+    if language is None and not identify:
+        language = tongue.expected
+    return Utterance(samples, language, identify)
+
+
+def _last(spec: StreamSpec, window: Window, previous: Previous | None) -> Previous | None:
+    """Return what is known of the window that was moderated last before this one.
 
     A window further back than that has no part in this one: there is a gap between them.
     """
-    if not spec.previous_text or previous is None or previous.index < window.index - spec.moderate_every:
+    if previous is None or previous.place < window.place - spec.moderate_every:
         return None
-    return previous.transcript
+    return previous

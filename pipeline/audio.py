@@ -25,6 +25,7 @@ class Window:
     """
 
     index: int
+    """Tells a stream's windows apart, and says their order."""
     pcm: Pcm
     """At most 160,000 samples; fewer only when the stream stopped inside the window. Gaps are zeros."""
     origin: float
@@ -33,11 +34,20 @@ class Window:
     """Seconds of `pcm` that really arrived; less than its length when there was a gap."""
     speech_share: float
     """Share (0..1) of 20 ms frames that webrtcvad takes for speech."""
+    user: str | None = None
+    """Who is heard, where a room's users are listened to one by one."""
+    slot: int | None = None
+    """Which ten seconds of the timeline these are, where users are told apart; else `index` says it."""
+
+    @property
+    def place(self) -> int:
+        """Which ten seconds of the timeline these are, from 0."""
+        return self.index if self.slot is None else self.slot
 
     @property
     def started_at(self) -> float:
         """Seconds since the epoch at which the window begins."""
-        return self.origin + self.index * WINDOW_S
+        return self.origin + self.place * WINDOW_S
 
     @property
     def ended_at(self) -> float:
@@ -51,13 +61,22 @@ class LostWindow:
 
     index: int
     origin: float
-    """As in `Window`."""
+    """As in `Window`, like all that follows."""
     heard_s: float
+    user: str | None = None
+    slot: int | None = None
+    surplus: bool = False
+    """Whether it was given up because more users talk than are listened to at once."""
+
+    @property
+    def place(self) -> int:
+        """Which ten seconds of the timeline these are, from 0."""
+        return self.index if self.slot is None else self.slot
 
     @property
     def started_at(self) -> float:
         """Seconds since the epoch at which the window begins."""
-        return self.origin + self.index * WINDOW_S
+        return self.origin + self.place * WINDOW_S
 
     @property
     def ended_at(self) -> float:

@@ -218,14 +218,14 @@ class Media:
         self._stretch = stretch
         self._tap = tap
         self._moved = False
-        self.zero_s = (container.start_time or 0) / av.time_base - stretch.start_s
-        """What the file's clock says at the beginning of the recording's timeline."""
         # PyAV has no context for what FFmpeg cannot decode, though it declares one.
         known = [each for each in container.streams if getattr(each.codec_context, "name", None)]
         self.audio = next((each for each in known if isinstance(each, AudioStream)), None)
         videos = [each for each in known if isinstance(each, VideoStream)]
         covers = Disposition.attached_pic
         self.video = next((each for each in videos if not each.disposition & covers), None)
+        self.zero_s = -stretch.at_s(0.0, self._begins_s())
+        """What the file's clock says at the beginning of the recording's timeline."""
         self.length_s = container.duration / av.time_base if container.duration else 0.0
         """As the file claims or FFmpeg estimates; 0 if neither."""
 
@@ -233,6 +233,14 @@ class Media:
     def ends_s(self) -> float:
         """Where on the recording's timeline it ends, as far as is known."""
         return self._stretch.start_s + min(self.length_s, self._stretch.duration_s)
+
+    def _begins_s(self) -> float:
+        """Return what the file's clock says at the stretch's beginning."""
+        video = self.video
+        if self._stretch.seekable or video is None or video.start_time is None or video.time_base is None:
+            return (self._container.start_time or 0) / av.time_base
+        # Packagers cut at key frames and count from one to the next; sound packed before them is earlier.
+        return float(video.start_time * video.time_base)
 
     def seek(self, stream: Stream, time_s: float) -> bool:
         """Go near a second of the recording's timeline; say whether that is behind the file's beginning."""

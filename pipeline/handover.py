@@ -24,8 +24,11 @@ class HandOver:
     that waits: a LostWindow takes its place, so that the live edge is never delayed.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, capacity: int = CAPACITY) -> None:
+        """`capacity`: whole windows that may wait."""
         self._loop = loop
+        self._capacity = capacity
+        self._most = capacity * (MAX_ITEMS // CAPACITY)
         self._arrived = asyncio.Event()
         self._over = asyncio.Event()
         self._changed = threading.Condition()
@@ -38,20 +41,22 @@ class HandOver:
         """Whether the thread waits for the coroutine."""
         self.lost = 0
 
-    def put(self, window: Window, *, lossy: bool) -> None:
+    def put(self, window: Window | LostWindow, *, lossy: bool) -> None:
         """Hand a window over, from the thread. Raises SourceError when an hour of them waits."""
         with self._changed:
             if not lossy:
                 self.waiting = True
-                self._changed.wait_for(lambda: self._whole < CAPACITY or self._hurried or self._finished)
+                self._changed.wait_for(
+                    lambda: self._whole < self._capacity or self._hurried or self._finished
+                )
                 self.waiting = False
             if self._finished:
                 return
             self._items.append(window)
-            self._whole += 1
-            if self._whole > CAPACITY and not self._hurried:
+            self._whole += isinstance(window, Window)
+            if self._whole > self._capacity and not self._hurried:
                 self._lose_oldest()
-            overdue = len(self._items) > MAX_ITEMS
+            overdue = len(self._items) > self._most
         self._wake()
         if overdue:
             raise SourceError(SourceFault.INVALID_DATA, "an hour of audio came faster than it could be taken")
@@ -96,10 +101,13 @@ class HandOver:
                 self._arrived.clear()
             await self._arrived.wait()
 
+    def _may_go_on(self) -> bool:
+        return self._whole < self._capacity or self._hurried or self._finished
+
     def _lose_oldest(self) -> None:
         for place, item in enumerate(self._items):
             if isinstance(item, Window):
-                self._items[place] = LostWindow(item.index, item.origin, item.heard_s)
+                self._items[place] = LostWindow(item.index, item.origin, item.heard_s, item.user, item.slot)
                 self._whole -= 1
                 self.lost += 1
                 return

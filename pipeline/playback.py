@@ -21,15 +21,19 @@ class Played:
     took_s: float
 
 
-async def play(source: Source, spec: StreamSpec, analyser: Analyser) -> AsyncGenerator[Played, None]:
+async def play(
+    source: Source, spec: StreamSpec, analyser: Analyser
+) -> AsyncGenerator[Played | LostWindow, None]:
     """Yield every window with its analysis, in order; close the iterator to stop the source.
 
+    A live source that brings more than can be analysed loses windows: they are yielded as they are.
     Raises SourceError of the source and RecognitionError of the models.
     """
     previous: Previous | None = None
     try:
         async for window in source.windows():
             if isinstance(window, LostWindow):
+                yield window
                 continue
             began = time.perf_counter()
             analysis = await analyser.analyse(spec, window, previous, deadline=None)

@@ -7,7 +7,9 @@ from enum import StrEnum
 
 from config.taxonomy import Label, RiskType
 from models.results import EMPTY_TRANSCRIPT, ListMatch, SoundFinding, Span, Transcript
+from pipeline.audio import WINDOW_S
 from pipeline.retry import PULL_BACKOFF, Backoff
+from pipeline.rooms.channel import Channel
 from pipeline.source import SourceFault
 
 
@@ -45,6 +47,8 @@ class Failure(StrEnum):
 
     OVERLOAD = "overload"
     MODEL = "model"
+    SURPLUS = "surplus"
+    """More users of a room talk than are listened to at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,16 @@ class WindowReport:
     clip_url: str = ""
     previous_clip_url: str = ""
     failure: Failure | None = None
+    user: str | None = None
+    """Who was heard, where a room's users are listened to one by one."""
+    slot: int | None = None
+    """The place on the timeline where that is not the index, as in `Window`."""
+
+    @property
+    def stream_time_s(self) -> float:
+        """How far the timeline has come with this window, in seconds."""
+        place = self.index if self.slot is None else self.slot
+        return place * WINDOW_S + self.ended_at - self.started_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +155,10 @@ class StreamSpec:
     """When a pull that failed is tried again."""
     user: str | None = None
     """Whose voice it is, where a room has a stream for each user and this is one of them."""
+    channel: Channel | None = None
+    """What is joined in place of `url`."""
+
+    @property
+    def separate(self) -> bool:
+        """Whether it is a room whose users are listened to one by one."""
+        return self.channel is not None and not self.channel.mixed

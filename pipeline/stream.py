@@ -80,6 +80,85 @@ class Stages:
     stalled_s: float = STALLED_S
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was made of a window: an analysis, or why there is none."""
+
+    began_at: float
+    analysis: Analysis | None = None
+    failure: Failure | None = None
+
+
+class Voice:
+    """Windows that follow each other: a stream's, or one user's of a room. Knows what was before."""
+
+    def __init__(self, spec: StreamSpec, stages: Stages) -> None:
+        self._spec = spec
+        self._stages = stages
+        self._previous: Previous | None = None
+        self._previous_window: Window | None = None
+
+    async def judge(self, window: Window, deadline: float | None) -> Judgement:
+        """Analyse the next window; never raises for what is wrong with it."""
+        began_at = self._stages.clock()
+        analysis, failure = None, None
+        try:
+            analysis = await self._stages.analyser.analyse(
+                self._spec, window, self._previous, deadline=deadline
+            )
+        except (OverloadedError, RecognitionError) as error:
+            failure = Failure.OVERLOAD if isinstance(error, OverloadedError) else Failure.MODEL
+        except Exception as error:
+            # A fault of ours in one window must not cost the others; its text may hold what was said.
+            log.error(  # noqa: TRY400 - as above
+                "analysis_crashed",
+                request_id=self._spec.stream_id,
+                window=window.index,
+                error=type(error).__name__,
+                at=_place_of(error),
+            )
+            failure = Failure.MODEL
+        self._previous = self._stages.analyser.previous(self._spec, window, analysis)
+        return Judgement(began_at, analysis, failure)
+
+    def passed(self, window: Window | LostWindow) -> None:
+        """Take note that a window was told, or skipped."""
+        if self._spec.previous_clip and isinstance(window, Window):
+            self._previous_window = window
+
+    async def report(self, window: Window, analysis: Analysis, began_at: float) -> WindowReport:
+        """Keep the window's clip and write its report."""
+        before = self._previous_window
+        if before is not None and before.place != window.place - 1:
+            before = None
+        try:
+            clip_url, previous_clip_url = await self._stages.clips.make(self._spec.stream_id, window, before)
+        except AudiowardenError as error:
+            # The verdict matters more than its clip: it goes out without one.
+            log.warning(
+                "clip_not_stored", request_id=self._spec.stream_id, window=window.index, reason=str(error)
+            )
+            clip_url = previous_clip_url = ""
+        return WindowReport(
+            index=window.index,
+            started_at=window.started_at,
+            ended_at=window.ended_at,
+            processing_began_at=began_at,
+            processing_ended_at=self._stages.clock(),
+            level=analysis.level,
+            findings=analysis.findings,
+            attributes=analysis.attributes,
+            list_matches=analysis.list_matches,
+            transcript=analysis.transcript,
+            text=analysis.text,
+            silent=analysis.silent,
+            clip_url=clip_url,
+            previous_clip_url=previous_clip_url,
+            user=window.user,
+            slot=window.slot,
+        )
+
+
 class Stream:
     """A stream being moderated. `run` once; `finish` ends it early, after its window in progress."""
 
@@ -95,8 +174,7 @@ class Stream:
         self._ending = asyncio.Event()
         self._source: Source | None = None
         self._live = True
-        self._previous: Previous | None = None
-        self._previous_window: Window | None = None
+        self._voice = Voice(spec, stages)
         self._heard_s = heard_s
         self._connected_before = position.origin is not None
         self._heard_until = position.origin and position.origin + position.next_index * WINDOW_S
@@ -209,76 +287,32 @@ class Stream:
                 await self._sink.event(window)
                 continue
             self._heard_s += window.heard_s
-            if window.index % self.spec.moderate_every == 0:
-                if isinstance(window, LostWindow):
-                    await self._sink.window(_not_moderated(window, Failure.OVERLOAD, self._stages.clock()))
-                else:
-                    await self._moderate_window(window)
-            if self.spec.previous_clip and isinstance(window, Window):
-                self._previous_window = window
+            if window.place % self.spec.moderate_every == 0:
+                judgement = await self._judge(self._voice, window)
+                await self._tell_judgement(self._voice, window, judgement)
+            self._voice.passed(window)
             await self._sink.advance(Position(window.origin, window.index + 1), self._heard_s)
 
-    async def _moderate_window(self, window: Window) -> None:
-        began_at = self._stages.clock()
-        try:
-            analysis = await self._stages.analyser.analyse(
-                self.spec, window, self._previous, deadline=self._deadline()
-            )
-        except (OverloadedError, RecognitionError) as error:
-            failure = Failure.OVERLOAD if isinstance(error, OverloadedError) else Failure.MODEL
-            await self._sink.window(_not_moderated(window, failure, began_at))
-            analysis = None
-        except Exception as error:
-            # A fault of ours in one window must not cost the others; its text may hold what was said.
-            log.error(  # noqa: TRY400 - as above
-                "analysis_crashed",
-                request_id=self.spec.stream_id,
-                window=window.index,
-                error=type(error).__name__,
-                at=_place_of(error),
-            )
-            await self._sink.window(_not_moderated(window, Failure.MODEL, began_at))
-            analysis = None
-        if analysis is not None:
-            self._sink.analysed(window, analysis)
-        if analysis is not None and (self.spec.report_all or analysis.level is not RiskLevel.PASS):
-            await self._sink.window(await self._report(window, analysis, began_at))
-        self._previous = self._stages.analyser.previous(self.spec, window, analysis)
+    async def _judge(self, voice: Voice, window: Window | LostWindow) -> Judgement:
+        if isinstance(window, Window):
+            return await voice.judge(window, self._deadline())
+        failure = Failure.SURPLUS if window.surplus else Failure.OVERLOAD
+        return Judgement(self._stages.clock(), failure=failure)
+
+    async def _tell_judgement(self, voice: Voice, window: Window | LostWindow, judgement: Judgement) -> None:
+        """Report the window, if it is one that is to be reported."""
+        if isinstance(window, LostWindow) or judgement.analysis is None:
+            await self._sink.window(_not_moderated(window, judgement))
+            return
+        self._sink.analysed(window, judgement.analysis)
+        if self.spec.report_all or judgement.analysis.level is not RiskLevel.PASS:
+            await self._sink.window(await voice.report(window, judgement.analysis, judgement.began_at))
 
     def _deadline(self) -> float | None:
         """A recording waits for its turn; a live window is reported as not moderated rather than late."""
         if not self._live:
             return None
         return asyncio.get_running_loop().time() + self._stages.max_delay_s
-
-    async def _report(self, window: Window, analysis: Analysis, began_at: float) -> WindowReport:
-        before = self._previous_window
-        if before is not None and before.index != window.index - 1:
-            before = None
-        try:
-            clip_url, previous_clip_url = await self._stages.clips.make(self.spec.stream_id, window, before)
-        except AudiowardenError as error:
-            # The verdict matters more than its clip: it goes out without one.
-            log.warning(
-                "clip_not_stored", request_id=self.spec.stream_id, window=window.index, reason=str(error)
-            )
-            clip_url = previous_clip_url = ""
-        return WindowReport(
-            index=window.index,
-            started_at=window.started_at,
-            ended_at=window.ended_at,
-            processing_began_at=began_at,
-            processing_ended_at=self._stages.clock(),
-            level=analysis.level,
-            findings=analysis.findings,
-            attributes=analysis.attributes,
-            list_matches=analysis.list_matches,
-            transcript=analysis.transcript,
-            text=analysis.text,
-            silent=analysis.silent,
-            clip_url=clip_url,
-            previous_clip_url=previous_clip_url,
-        )
 
 
 async def _following(windows: AsyncIterator[Window | LostWindow]) -> Window | LostWindow | None:
@@ -291,12 +325,14 @@ def _place_of(error: Exception) -> str:
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
-def _not_moderated(window: Window | LostWindow, failure: Failure, began_at: float) -> WindowReport:
+def _not_moderated(window: Window | LostWindow, judgement: Judgement) -> WindowReport:
     return WindowReport(
         index=window.index,
         started_at=window.started_at,
         ended_at=window.ended_at,
-        processing_began_at=began_at,
-        processing_ended_at=began_at,
-        failure=failure,
+        processing_began_at=judgement.began_at,
+        processing_ended_at=judgement.began_at,
+        failure=judgement.failure,
+        user=window.user,
+        slot=window.slot,
     )

@@ -99,6 +99,17 @@ class WindowCutter:
         lead_s = self._cursor / SAMPLE_RATE_HZ - self._place_s(self._clock())
         return self._live and lead_s > LIVE_LEAD_S
 
+    def overdue(self, now: float, patience_s: float) -> Cut | None:
+        """Return the window in progress if the clock says that nothing of it can come any more.
+
+        That is `patience_s` after its end, at `now` seconds since the epoch. What was not heard is silence.
+        """
+        end = (self._index + 1) * WINDOW_SAMPLES
+        if not self._heard or self._place_s(now) < end / SAMPLE_RATE_HZ + patience_s:
+            return None
+        self._cursor = end
+        return self._cut()
+
     def flush(self) -> Cut | None:
         """Return the window in progress, if a word can have been heard in it, and begin the next one."""
         if self._heard < MIN_PARTIAL_SAMPLES:

@@ -21,7 +21,10 @@ from daemon.ledger.sqlite import dead_letters_beside
 from daemon.outbox import Head
 
 app = typer.Typer(
-    name="callbacks", help="Callbacks that consumers did not take (dead letters).", no_args_is_help=True
+    name="callbacks",
+    help="Callbacks that consumers did not take (dead letters).",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 PAGE = 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import socket
@@ -18,6 +19,7 @@ from config.settings import Settings
 from daemon.analysis import taxonomy_of
 from daemon.cli.common import ConfigOption, one_sentence
 from daemon.lists import read_folder
+from daemon.storage.opened import probe_clip_bucket, probe_media_root
 from models.errors import WeightsError
 from models.packaged import DETECTOR_MODELS
 from models.songs.index import SongIndex
@@ -25,6 +27,7 @@ from models.voice.index import VoiceIndex
 from models.weights import WeightsCache, cache_folder
 
 LIBRARIES = {
+    "aioboto3": "reads and writes object stores",
     "av": "reads streams",
     "ctranslate2": "runs the recogniser",
     "webrtcvad": "finds speech",
@@ -59,6 +62,8 @@ def _checks(settings: Settings) -> list[tuple[str, Callable[[], str]]]:
         ("word lists and labels", lambda: _texts(settings)),
         ("model", lambda: _weights(settings)),
         ("data folder", lambda: _data_folder(settings.data_dir)),
+        ("clip store", lambda: _clip_store(settings)),
+        ("media root", lambda: _media_root(settings)),
         ("port", lambda: _port(settings)),
         ("accounts", lambda: _accounts(settings)),
         ("enrolled voices", lambda: str(len(VoiceIndex.read(settings.enrolled_folder)))),
@@ -85,13 +90,15 @@ def _texts(settings: Settings) -> str:
 def _weights(settings: Settings) -> str:
     cache = WeightsCache(cache_folder(settings.recogniser.cache_dir))
     model = settings.recogniser.model
-    for name in (model, *DETECTOR_MODELS):
+    screening = (settings.recogniser.screen_model,) if settings.recogniser.screen_model else ()
+    others = (*screening, *DETECTOR_MODELS)
+    for name in (model, *others):
         if cache.find(name) is None:
             raise WeightsError(f"{name} is not on this machine: run `audiowarden models fetch {name}`")
         known = cache.verify(name)
         if name == model:
             doubt = "" if known else ", contents unknown to us"
-    return f"{model} in {cache.path(model)}{doubt}, and {', '.join(DETECTOR_MODELS)}"
+    return f"{model} in {cache.path(model)}{doubt}, and {', '.join(others)}"
 
 
 def _data_folder(folder: Path) -> str:
@@ -102,6 +109,20 @@ def _data_folder(folder: Path) -> str:
     except OSError as error:
         raise AudiowardenError(f"cannot write to {folder}: {error.strerror}") from None
     return str(folder)
+
+
+def _clip_store(settings: Settings) -> str:
+    if settings.clips.store == "local":
+        return "in the data folder"
+    asyncio.run(probe_clip_bucket(settings))
+    return f"bucket {settings.clips.bucket}"
+
+
+def _media_root(settings: Settings) -> str:
+    if settings.storage.local_root is None:
+        return "none is configured, so recordings must be in buckets"
+    asyncio.run(probe_media_root(settings))
+    return str(settings.storage.local_root)
 
 
 def _port(settings: Settings) -> str:

@@ -66,7 +66,7 @@ async def _evaluate(entries: list[Entry], settings: Settings, *, policy: str, de
             measurer = Measurer(analysis.analyser, senses, settings.network, policy=policy, detect=detect)
             progress.update(task, description="measuring")
             outcomes = await measurer.measure(
-                entries, analysis.batcher.workers, lambda _: progress.advance(task)
+                entries, analysis.recognition.workers, lambda _: progress.advance(task)
             )
             return sum_up(entries, outcomes, analysis.analyser.risks)
 

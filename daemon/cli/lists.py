@@ -13,7 +13,7 @@ from daemon.cli.common import one_sentence
 from daemon.lists import read_folder
 from models.text.wordlists import ListMatcher
 
-app = typer.Typer(name="lists", help="Customers' own word lists.", no_args_is_help=True)
+app = typer.Typer(name="lists", help="Customers' own word lists.", no_args_is_help=True, add_completion=False)
 
 FolderArgument = Annotated[Path, typer.Argument(help="Folder of UTF-8 .txt files, one word a line.")]
 

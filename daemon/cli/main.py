@@ -2,24 +2,62 @@
 
 from __future__ import annotations
 
-import typer
+from importlib import import_module, metadata
+from typing import Annotated, Any
 
-from daemon.cli import callbacks, check, evaluate, lists, models, moderate, serve, songs, voices
+import typer
+from typer.core import TyperGroup
+
+COMMANDS = (
+    "serve", "moderate", "export", "extract", "check", "evaluate",
+    "models", "lists", "callbacks", "voices", "songs",
+)  # fmt: skip
+"""Each is a module of this folder, with its own `app` or a function of its name."""
+
+
+class OnDemand(TyperGroup):
+    """Loads a command when it is asked for: the libraries of all of them take more than a second.
+
+    Contexts and commands are click's; which click that is, its own or a copy, is typer's business.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Load a command; None: there is no such one."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"daemon.cli.{cmd_name}")
+        if hasattr(module, "app"):
+            return typer.main.get_command(module.app)
+        alone = typer.Typer(add_completion=False)
+        alone.command(cmd_name)(getattr(module, cmd_name))
+        return typer.main.get_command(alone)
+
 
 app = typer.Typer(
     name="audiowarden",
+    cls=OnDemand,
     help="Moderates live audio: pulls streams, transcribes and classifies 10-second windows, calls back.",
     no_args_is_help=True,
     add_completion=False,
     # A traceback of typer's own would show local variables, and with them secrets.
     pretty_exceptions_enable=False,
 )
-app.command("serve")(serve.serve)
-app.command("moderate")(moderate.moderate)
-app.command("check")(check.check)
-app.command("evaluate")(evaluate.evaluate)
-app.add_typer(models.app)
-app.add_typer(lists.app)
-app.add_typer(callbacks.app)
-app.add_typer(voices.app)
-app.add_typer(songs.app)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"audiowarden {metadata.version('audiowarden')}")
+        raise typer.Exit
+
+
+@app.callback()
+def audiowarden(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version.")
+    ] = False,
+) -> None:
+    """Moderates live audio: pulls streams, transcribes and classifies 10-second windows, calls back."""

@@ -16,7 +16,7 @@ from models.errors import WeightsError
 from models.packaged import DETECTOR_MODELS
 from models.weights import WeightsCache, cache_folder
 
-app = typer.Typer(name="models", help="The models' weights.", no_args_is_help=True)
+app = typer.Typer(name="models", help="The models' weights.", no_args_is_help=True, add_completion=False)
 
 CacheDir = Annotated[
     Path | None,

@@ -19,6 +19,8 @@ from config.taxonomy import TEXT_RISKS, Taxonomy
 from daemon.analysis import loaded_analysis
 from daemon.cli.common import ConfigOption, one_sentence
 from daemon.logs import configure_logging
+from models.recognition.languages import DETECTABLE_LANGUAGES
+from pipeline.audio import WINDOW_S, LostWindow
 from pipeline.network.addresses import AddressPolicy
 from pipeline.playback import Played, play
 from pipeline.pull import PulledSource
@@ -37,6 +39,9 @@ def moderate(
     config: ConfigOption = None,
 ) -> None:
     """Moderate one file or stream and show its windows; nothing is stored and nobody is called back."""
+    if language != "auto" and language not in DETECTABLE_LANGUAGES:
+        known = " ".join(sorted(DETECTABLE_LANGUAGES))
+        raise typer.BadParameter(f"{language} is not among: auto {known}", param_hint="--lang")
     # To standard error, and without local variables: the table alone is the output.
     configure_logging(LogSettings(level="warning", format="console"))
     with one_sentence():
@@ -62,10 +67,12 @@ async def _moderate(source: str, language: str, policy: str, settings: Settings)
             try:
                 async with aclosing(play(_open(source, settings), spec, analysis.analyser)) as played:
                     async for each in played:
+                        if isinstance(each, LostWindow):
+                            table.add_row(*_times(each.index), "", "", "", "(lost: the host is too slow)", "")
+                            continue
                         table.add_row(*_row(each, analysis.taxonomy))
-                        progress.update(
-                            task, description=f"window {each.window.index}, {each.window.index * 10} s"
-                        )
+                        index = each.window.index
+                        progress.update(task, description=f"window {index}, {index * WINDOW_S} s")
             finally:
                 progress.stop()
                 if table.row_count:
@@ -83,7 +90,6 @@ def _open(source: str, settings: Settings) -> Source:
 
 def _row(played: Played, taxonomy: Taxonomy) -> list[Text]:
     window, found = played.window, played.analysis
-    minutes, seconds = divmod(window.index * 10, 60)
     labels = [
         f"{finding.label.risk.value}: {taxonomy.describe(finding.label, 'en')[2]} {finding.probability:.2f}"
         for finding in found.findings
@@ -98,11 +104,15 @@ def _row(played: Played, taxonomy: Taxonomy) -> list[Text]:
     elif transcript.invention is not None:
         text = Text(f"(dropped as invented: {transcript.invention.value})", style="dim")
     return [
-        Text(str(window.index)),
-        Text(f"{minutes:02d}:{seconds:02d}"),
+        *map(Text, _times(window.index)),
         Text(found.level.value, style=COLOURS[found.level]),
         Text("\n".join(labels)),
         Text(transcript.language),
         text,
         Text(f"{played.took_s * 1000:.0f} ms"),
     ]
+
+
+def _times(index: int) -> tuple[str, str]:
+    minutes, seconds = divmod(index * WINDOW_S, 60)
+    return str(index), f"{minutes:02d}:{seconds:02d}"

@@ -20,10 +20,12 @@ from daemon.cli.recording import read_recording
 from daemon.logs import configure_logging
 from models.enrolled_file import locked
 from models.errors import EnrolmentError
-from models.songs.enrolment import frames_of, known_as, landmarks_of
+from models.songs.enrolment import known_as, new_recording
 from models.songs.index import NewRecording, SongIndex
 
-app = typer.Typer(name="songs", help="Recordings that are recognised.", no_args_is_help=True)
+app = typer.Typer(
+    name="songs", help="Recordings that are recognised.", no_args_is_help=True, add_completion=False
+)
 
 MAX_MINUTES = 20
 
@@ -127,7 +129,7 @@ def _enrol(
     for note in notes:
         typer.echo(note)
     for new in news:
-        typer.echo(f"{new.name}: enrolled, {len(new.landmarks.hashes)} landmarks")
+        typer.echo(f"{new.name}: enrolled, {len(new.fingerprint.hashes)} landmarks")
 
 
 def _no_file_twice(paths: list[Path]) -> None:
@@ -141,7 +143,7 @@ def _no_file_twice(paths: list[Path]) -> None:
 def _take(
     named: list[tuple[str, Path]], risk: RiskType, index: SongIndex, network: NetworkSettings
 ) -> tuple[list[NewRecording], list[str]]:
-    """Only landmarks are kept, one recording's audio at a time. Raises EnrolmentError that names the file."""
+    """Keep fingerprints, and one recording's audio at a time. Raises EnrolmentError that names the file."""
     news: list[NewRecording] = []
     notes: list[str] = []
     console = Console(stderr=True)
@@ -150,7 +152,7 @@ def _take(
     ):
         try:
             samples = read_recording(path, network, MAX_MINUTES)
-            news.append(NewRecording(name, risk, frames_of(samples), landmarks_of(samples)))
+            news.append(new_recording(name, risk, samples))
         except EnrolmentError as error:
             raise EnrolmentError(f"{path}: {error}") from None
         known = known_as(index, samples)

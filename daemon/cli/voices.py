@@ -25,7 +25,9 @@ from models.voice.enrolment import Enrolment, Recording, one_speaker
 from models.voice.index import VoiceIndex
 from models.voice.voiceprint import unit
 
-app = typer.Typer(name="voices", help="People whose voices are recognised.", no_args_is_help=True)
+app = typer.Typer(
+    name="voices", help="People whose voices are recognised.", no_args_is_help=True, add_completion=False
+)
 
 MAX_MINUTES = 10
 

@@ -43,6 +43,11 @@ class BodyError(AudiowardenError):
 
 async def read_json_object(request: web.Request) -> dict[str, Any]:
     """Return the body as a JSON object. Raises BodyError."""
+    return parse_json_object(await read_body(request))
+
+
+async def read_body(request: web.Request) -> bytes:
+    """Return the body, which may be empty. Raises BodyError."""
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding.strip().lower() != "identity":
         # A megabyte can unpack to a gigabyte; the server is told to leave bodies as they are.
@@ -58,13 +63,21 @@ async def read_json_object(request: web.Request) -> dict[str, Any]:
         raise BodyError("the body could not be read", BodyFault.UNREADABLE) from None
     if len(raw) > MAX_BODY_BYTES:
         raise BodyError(f"the body is larger than {MAX_BODY_BYTES} bytes", BodyFault.TOO_LARGE)
-    if not raw:
-        raise BodyError("the body is empty; it must be a JSON object", BodyFault.EMPTY)
-    return parse_json_object(raw)
+    return raw
 
 
 def parse_json_object(raw: bytes) -> dict[str, Any]:
-    """Parse strict JSON (no NaN, no infinity, no deep nesting, UTF-8) that is an object. Raises BodyError."""
+    """Parse strict JSON that is an object, as `parse_json` does. Raises BodyError."""
+    value = parse_json(raw)
+    if not isinstance(value, dict):
+        raise BodyError("the body must be a JSON object", BodyFault.NO_OBJECT)
+    return value
+
+
+def parse_json(raw: bytes) -> Any:
+    """Parse strict JSON: no NaN, no infinity, no deep nesting, UTF-8. Raises BodyError."""
+    if not raw:
+        raise BodyError("the body is empty; it must be a JSON object", BodyFault.EMPTY)
     if raw.count(b"[") + raw.count(b"{") > MAX_BRACKETS:
         raise BodyError(f"the body holds more than {MAX_BRACKETS} lists and objects", BodyFault.TOO_COMPLEX)
     try:
@@ -84,8 +97,6 @@ def parse_json_object(raw: bytes) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise BodyError(f"the body is not valid JSON: {error}", BodyFault.NO_JSON) from None
-    if not isinstance(value, dict):
-        raise BodyError("the body must be a JSON object", BodyFault.NO_OBJECT)
     if _deeper_than(value, MAX_DEPTH):
         raise BodyError("the body is nested too deeply", BodyFault.TOO_COMPLEX)
     return value

@@ -17,10 +17,11 @@ from daemon.evaluation.manifest import EVENT_TYPES, Entry
 from models.hearing import Hearing, Senses
 from models.interfaces import Samples, Voiceprint
 from pipeline.analyse import Analyser, Analysis
-from pipeline.audio import SAMPLE_RATE_HZ, to_samples
+from pipeline.audio import SAMPLE_RATE_HZ, LostWindow, to_samples
 from pipeline.playback import play
 from pipeline.pull import PulledSource
 from pipeline.report import RiskLevel, StreamSpec
+from pipeline.source import SourceError, SourceFault
 
 FOUND = 0.5
 """From this probability on an attribute counts as found, as in callbacks; a risk does from REVIEW on."""
@@ -104,6 +105,9 @@ class Measurer:
         source = PulledSource.of_file(entry.path, self._network, name=entry.file)
         async with aclosing(play(source, spec, self._analyser)) as played:
             async for each in played:
+                if isinstance(each, LostWindow):
+                    # A recording waits for whoever reads it.
+                    raise SourceError(SourceFault.CANNOT_OPEN, "a window of the recording was lost")
                 analyses.append(each.analysis)
                 took_s += each.took_s
                 seconds += len(each.window.pcm) / SAMPLE_RATE_HZ

@@ -56,13 +56,31 @@ class Job:
     """What was submitted; JSON, without secrets."""
     tell_progress: Callable[[float], None]
     """0..1; may be called from any thread, and as often as one likes."""
+    run: int = 1
+    """Counts from 1; one more each time it is started anew."""
 
 
 JobWork = Callable[[Job], Awaitable[Mapping[str, Any]]]
 """Does a job and returns its result. Raises JobFailedError.
 
 Cancelled when nobody wants it any more, or when the daemon stops (then it is done again, from its beginning,
-after the next start): it must leave nothing half done behind."""
+after the next start): it must leave nothing half done behind. Any other expected error of ours counts as a
+failure too, with its text and its `retryable`."""
+
+
+JobEnded = Callable[[Job, JobState], Awaitable[None]]
+"""Told that a job is over: done, failed or cancelled. Called again after a crash in the middle, and while it
+raises LedgerError; what else it raises is logged and counts for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """One kind of jobs: what does them."""
+
+    work: JobWork
+    polled: bool = True
+    """Whether somebody asks for it until it is done; such a job is cancelled when nobody does any more."""
+    ended: JobEnded | None = None
 
 
 class Jobs(Protocol):
@@ -85,6 +103,6 @@ class Jobs(Protocol):
 
 
 class JobsFullError(AudiowardenError):
-    """Too many jobs wait: try later."""
+    """Too many jobs of the account wait: try later."""
 
     retryable = True

@@ -229,7 +229,10 @@ class Documents(Protocol):
         """Return a document; None: there is none."""
 
     async def replace(self, kind: str, account: str, key: str, body: bytes) -> bool:
-        """Store a document in the place of one; False: there is none (any more), and nothing was stored."""
+        """Store a document in the place of one; False: there is none (any more), and nothing was stored.
+
+        Durable when this returns; its age begins anew.
+        """
 
     async def page(self, kind: str, account: str, limit: int, after: str = "") -> list[tuple[str, bytes]]:
         """Return up to `limit` documents, (key, body), with keys above `after`, by key."""
@@ -259,6 +262,14 @@ class Ledger(Protocol):
     @property
     def history(self) -> History:
         """Callbacks of the last days."""
+
+    @property
+    def jobs(self) -> WorkQueue:
+        """Jobs that wait or are worked on: group = kind and account, key = identity, lane = account."""
+
+    @property
+    def documents(self) -> Documents:
+        """States of jobs, assets."""
 
     async def check(self) -> None:
         """Raise LedgerError when nothing can be written just now."""

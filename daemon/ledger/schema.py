@@ -8,7 +8,7 @@ from pathlib import Path
 
 from daemon.ledger.interfaces import LedgerError
 
-VERSION = 2
+VERSION = 3
 """Kept in `PRAGMA user_version`; raised with every change of the tables, together with a migration."""
 
 _TABLES = """
@@ -64,6 +64,18 @@ CREATE TABLE history (
 ) STRICT;
 CREATE UNIQUE INDEX history_by_place ON history (grp, place);
 CREATE INDEX history_by_age ON history (kept_at);
+""",
+    2: """
+CREATE TABLE documents (
+    id        INTEGER PRIMARY KEY,
+    kind      TEXT NOT NULL,
+    account   TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    stored_at REAL NOT NULL,
+    body      BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX documents_by_key ON documents (kind, account, key);
+CREATE INDEX documents_by_age ON documents (kind, stored_at);
 """,
 }
 """By version: what turns a file of that version into one of the next. A new file goes through all of them."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from daemon.ledger import schema
 from daemon.ledger.interfaces import LedgerError
 from daemon.ledger.lock import FolderLock
+from daemon.ledger.sqlite_documents import SqliteDocuments
 from daemon.ledger.sqlite_history import SqliteHistory
 from daemon.ledger.sqlite_letters import SqliteDeadLetters
 from daemon.ledger.sqlite_queue import LedgerClock, SqliteQueue
@@ -22,6 +23,7 @@ FILE_NAME = "ledger.sqlite3"
 
 _STREAMS = 1
 _CALLBACKS = 2
+_JOBS = 3
 
 
 @asynccontextmanager
@@ -52,6 +54,8 @@ class SqliteLedger:
         self._callbacks = SqliteQueue(writer, clock, _CALLBACKS, ordered=True)
         self._dead_letters = SqliteDeadLetters(writer, clock.wall)
         self._history = SqliteHistory(writer, clock.wall)
+        self._jobs = SqliteQueue(writer, clock, _JOBS, ordered=False)
+        self._documents = SqliteDocuments(writer, clock.wall)
 
     @classmethod
     async def open(
@@ -103,6 +107,16 @@ class SqliteLedger:
         """Callbacks of the last days."""
         return self._history
 
+    @property
+    def jobs(self) -> SqliteQueue:
+        """Jobs that wait or are worked on."""
+        return self._jobs
+
+    @property
+    def documents(self) -> SqliteDocuments:
+        """States of jobs, assets."""
+        return self._documents
+
     async def check(self) -> None:
         """Write something without a meaning, through to the disk. Raises LedgerError when that fails."""
         await self.writer.call(schema.touch, writes=True)
@@ -111,6 +125,7 @@ class SqliteLedger:
         """Finish what waits and close; leases of this process lapse, waiting takes raise LedgerError."""
         self._streams.close()
         self._callbacks.close()
+        self._jobs.close()
         try:
             await self.writer.close()
         finally:

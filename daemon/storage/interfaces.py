@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -79,8 +79,11 @@ class ObjectStore(Protocol):
     async def info(self, key: str) -> ObjectInfo | None:
         """Tell of an object; None: there is none."""
 
-    def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        """Yield the bytes `[start, start + length)` of an object, or up to its end, as they come."""
+    def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes `[start, start + length)` of an object, or up to its end, as they come.
+
+        Fewer when the object ends before. Whoever stops early closes it: `contextlib.aclosing`.
+        """
 
     async def put(
         self, key: str, data: AsyncIterable[bytes], *, content_type: str, replace: bool = True

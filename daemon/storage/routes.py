@@ -1,17 +1,26 @@
-"""The endpoint that hands out clips to whoever has a signed address."""
+"""The endpoints that hand out clips and files of the media root to whoever has a signed address."""
 
 from __future__ import annotations
+
+import mimetypes
 
 from aiohttp import web
 
 from daemon.logs import tell
+from daemon.storage.addresses import Denial
+from daemon.storage.folder import OBJECTS, FolderStore
 from daemon.storage.interfaces import StorageError
-from daemon.storage.local import Denial, LocalClipStore
+from daemon.storage.local import LocalClipStore
 
 ANSWERS = {
     Denial.FORGED: (403, "the address of this clip is not one that was given out"),
     Denial.EXPIRED: (403, "the address of this clip has expired"),
     Denial.GONE: (404, "this clip has been deleted"),
+}
+OBJECT_ANSWERS = {
+    Denial.FORGED: (403, "the address of this file is not one that was given out"),
+    Denial.EXPIRED: (403, "the address of this file has expired"),
+    Denial.GONE: (404, "this file has been deleted"),
 }
 BAD_REQUEST, FAILED = 1902, 1903
 """The `code` of an error's JSON, as at every endpoint (`daemon/contracts/errors.py`)."""
@@ -22,6 +31,10 @@ CLIP_HEADERS = {
     "Cache-Control": "private",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+KINDS = ("audio", "video", "image")
+"""Of what is in the media root; anything else is handed out as bytes, which no browser runs."""
 
 
 class ClipRoutes:
@@ -48,6 +61,32 @@ class ClipRoutes:
             status, message = ANSWERS[found]
             return _refusal(status, BAD_REQUEST, message)
         return web.FileResponse(found, headers=CLIP_HEADERS)
+
+
+class ObjectRoutes:
+    """`GET /objects/{key}`, and HEAD: what is in the media root, to whoever has a signed address."""
+
+    def __init__(self, store: FolderStore) -> None:
+        self._store = store
+
+    def add_to(self, app: web.Application) -> None:
+        """Register the endpoint."""
+        app.router.add_get(f"/{OBJECTS}/{{key:.+}}", self.object)
+
+    async def object(self, request: web.Request) -> web.StreamResponse:
+        """The file, whole or the `Range` asked for; 403 forged or expired, 404 gone, 503 disk unreadable."""
+        query, key = request.query, request.match_info["key"]
+        try:
+            found = await self._store.find(key, query.get("expires", ""), query.get("signature", ""))
+        except StorageError as error:
+            tell("object_unreadable", error)
+            return _refusal(503, FAILED, "the file cannot be read just now")
+        if isinstance(found, Denial):
+            status, message = OBJECT_ANSWERS[found]
+            return _refusal(status, BAD_REQUEST, message)
+        kind = mimetypes.guess_type(key)[0] or ""
+        content_type = kind if kind.partition("/")[0] in KINDS else "application/octet-stream"
+        return web.FileResponse(found, headers={**CLIP_HEADERS, "Content-Type": content_type})
 
 
 def _refusal(status: int, code: int, message: str) -> web.Response:

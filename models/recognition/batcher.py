@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import threading
 import time
 from collections import OrderedDict, deque
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 
 from models.errors import OverloadedError, RecognitionError
 from models.interfaces import Attempt, SpeechRecogniser, Utterance
+from models.recognition.seats import Seats
 from models.results import Transcript
 
 __all__ = ["Batcher", "OverloadedError", "RecognitionError"]
@@ -84,12 +86,19 @@ class Batcher:
     """
 
     def __init__(
-        self, recogniser: SpeechRecogniser, *, queue_size: int = 256, cost_s: float | None = None
+        self,
+        recogniser: SpeechRecogniser,
+        *,
+        queue_size: int = 256,
+        cost_s: float | None = None,
+        seats: Seats | None = None,
+        second_tries: bool = True,
     ) -> None:
         """Start the recogniser's number of threads.
 
         `queue_size` bounds the windows that wait for their first reading; ten seconds are 0.64 MB. `cost_s`
-        is what a window may be expected to cost until some were read.
+        is what a window may be expected to cost until some were read. Batchers that share a processor share
+        their `seats`. Without `second_tries` a doubtful reading is the answer, and says that it is one.
         """
         self._recogniser = recogniser
         self._queue_size = queue_size
@@ -97,7 +106,8 @@ class Batcher:
         self._work = threading.Condition(self._lock)
         self._first = _FairQueue()
         self._second = _FairQueue()
-        self._second_size = SECOND_TRIES_PER_WORKER * recogniser.workers
+        self._second_size = SECOND_TRIES_PER_WORKER * recogniser.workers if second_tries else 0
+        self._seats = seats or Seats(recogniser.workers)
         self._running: set[_Request] = set()
         self._idle = 0
         self._closing = False
@@ -224,19 +234,28 @@ class Batcher:
                 self._idle += 1
                 while not (self._closing or self._first or self._second):
                     self._work.wait()
+                self._idle -= 1
                 if self._closing:
                     return
-                again = bool(self._second) and (second_turn or not self._first)
-                batch = [self._second.take()] if again else self._take_batch()
-                self._idle -= 1
-                self._running.update(batch)
-            second_turn = not again
-            begun_at = time.monotonic()
-            if again:
-                self._read_again(batch[0])
-            else:
-                self._read(batch)
-            self._account(batch, time.monotonic() - begun_at, again=again)
+            with self._seats:
+                second_turn = self._turn(second_turn=second_turn)
+
+    def _turn(self, *, second_turn: bool) -> bool:
+        """Read a batch, or one doubtful window again; return whether the next turn is a doubtful window's."""
+        with self._lock:
+            # Another thread may have taken all that there was, while this one waited for its seat.
+            if self._closing or not (self._first or self._second):
+                return second_turn
+            again = bool(self._second) and (second_turn or not self._first)
+            batch = [self._second.take()] if again else self._take_batch()
+            self._running.update(batch)
+        begun_at = time.monotonic()
+        if again:
+            self._read_again(batch[0])
+        else:
+            self._read(batch)
+        self._account(batch, time.monotonic() - begun_at, again=again)
+        return not again
 
     def _take_batch(self) -> list[_Request]:
         """Under the lock: this worker's share of what waits; the others take theirs when they are free."""
@@ -255,8 +274,9 @@ class Batcher:
                 self._read([request])
             return
         for request, attempt in zip(batch, attempts, strict=True):
-            if not (attempt.doubtful and self._line_up_again(request, attempt.transcript)):
-                _answer(request, attempt.transcript)
+            reading = dataclasses.replace(attempt.transcript, doubtful=attempt.doubtful)
+            if not (attempt.doubtful and self._line_up_again(request, reading)):
+                _answer(request, reading)
 
     def _attempt(self, utterances: Sequence[Utterance]) -> list[Attempt]:
         try:

@@ -50,3 +50,10 @@ def halve(encoded: NDArray[np.float32]) -> NDArray[np.float32]:
     pairs = encoded[:, : positions // 2 * 2].reshape(count, positions // 2, 2, width)
     halved: NDArray[np.float32] = pairs.mean(axis=2, dtype=np.float32)
     return halved
+
+
+def pooled(encoded: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Average neighbours in time to `count` positions: (n, positions, width) becomes (n, count, width)."""
+    parts = np.array_split(encoded, count, axis=1)
+    shorter: NDArray[np.float32] = np.stack([part.mean(axis=1, dtype=np.float32) for part in parts], axis=1)
+    return shorter

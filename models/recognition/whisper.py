@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,32 +18,34 @@ from numpy.typing import NDArray
 
 from models.errors import RecognitionError, WeightsError
 from models.interfaces import SAMPLE_RATE_HZ, Attempt, Samples, Utterance
-from models.recognition.hush import babble, halve
+from models.recognition.hush import babble, halve, pooled
 from models.recognition.inventions import Reading, chanted, is_doubtful, judge, sound_seconds
 from models.recognition.languages import HAN_LANGUAGES, Choice, choose, overruled, token_limit
 from models.recognition.processor import one_thread_for_blas, prefer_wide_vectors
+from models.recognition.squeeze import (
+    HOP_SAMPLES,
+    SHORT_FRAMES,
+    SILENCE_FRAMES,
+    WINDOW_FRAMES,
+    fitted,
+    frames_for,
+)
 from models.results import Transcript
 
 Encoded = NDArray[np.float32]
 """What the encoder makes of windows, shape (windows, positions, width)."""
 WINDOW_S = 10.0
-HOP_SAMPLES = 160
-WINDOW_FRAMES = 1_050
-"""Mel frames of a window that are encoded: 10 s and half a second of silence."""
-SILENCE_FRAMES = 50
 QUIET_FRAMES = 1_500
 """Up to here an encoding of other speech lends the silence that follows it. A decoder that attends to less
 than about four seconds of silence does not find the end of the text, and loops; whose silence it is does not
 matter. Of 54 windows of LibriSpeech test-other 8 looped at 1050 frames, 2 at 1100, none at 1050 with a lent
 silence."""
+DECODED_POSITIONS = 318
+"""A window's 262 and a quarter of the 225 of silence."""
 SECOND_FRAMES = 1_500
 """What a second try encodes: of the same windows none loops here, and one at the 3000 of the training."""
-FULL_FRAMES = 3_000
-"""What the model was trained with, 30 s: the longest window."""
-
 FULL_TOKENS = 224
 """Half of the decoder's context, the library's own limit."""
-
 FALLBACK_TEMPERATURE = 0.5
 """Of the last try. A reading at a temperature seldom loops; the best of all tries counts."""
 SECOND_BEAM = 3
@@ -129,7 +130,9 @@ class WhisperRecogniser:
             self._tokenizers: dict[str, Tokenizer] = {}
             self._languages = self._known_languages()
             self._suppressed = get_suppressed_tokens(self._tokenizer("en"), [-1])
-            self._silence = self._encoded_silence()
+            self._silences = {
+                frames: self._encoded_silence(frames) for frames in (*SHORT_FRAMES, WINDOW_FRAMES)
+            }
             self.read([Utterance(np.zeros(SAMPLE_RATE_HZ, np.float32), None)])
         except (RuntimeError, ValueError, OSError, RecognitionError) as error:
             raise WeightsError(
@@ -156,7 +159,7 @@ class WhisperRecogniser:
         attempts: dict[int, Attempt] = {}
         groups: dict[int, list[int]] = {}
         for index, utterance in enumerate(batch):
-            groups.setdefault(_frames_for(utterance.samples), []).append(index)
+            groups.setdefault(frames_for(utterance.samples), []).append(index)
         for frames, indexes in groups.items():
             with _failures():
                 heard = self._hear([batch[index] for index in indexes], frames)
@@ -204,24 +207,34 @@ class WhisperRecogniser:
 
     def _further_tries(self, utterance: Utterance) -> Iterator[tuple[Any, int, float]]:
         """What a doubtful window is read from, with which beam and temperature: the cheapest first."""
-        frames = _frames_for(utterance.samples)
+        frames = frames_for(utterance.samples)
         yield self._encode_short([utterance], frames), SECOND_BEAM, 0.0
         whole = _view(self._encode([utterance.samples], max(SECOND_FRAMES, frames)))
         yield whole, SECOND_BEAM, 0.0
         yield whole, 1, FALLBACK_TEMPERATURE
 
     def _encode_short(self, batch: Sequence[Utterance], frames: int) -> Any:
-        halved = halve(self._encode([utterance.samples for utterance in batch], frames))
-        if frames == WINDOW_FRAMES:
-            silence = np.broadcast_to(self._silence, (len(batch), *self._silence.shape[1:]))
-            halved = np.concatenate([halved, silence], axis=1)
-        return _view(halved)
+        usual = frames == WINDOW_FRAMES and not self._on_gpu
+        parts = [fitted(each.samples, frames) if usual else (each.samples, frames) for each in batch]
+        if len({short for _, short in parts}) == 1:
+            return _view(self._halved([samples for samples, _ in parts], parts[0][1]))
+        return _view(np.concatenate([self._halved([samples], short) for samples, short in parts]))
 
-    def _encoded_silence(self) -> Encoded:
-        """The positions behind a window's, of an encoding in which speech ends where a window does."""
-        whole = self._encode([babble(WINDOW_S)], QUIET_FRAMES)
-        # Two frames are a position. Silence, being all alike, is cut down further than speech.
-        return halve(halve(whole[:, WINDOW_FRAMES // 2 :]))
+    def _halved(self, windows: Sequence[Samples], frames: int) -> Encoded:
+        halved = halve(self._encode(windows, frames))
+        if frames not in self._silences:
+            return halved
+        silence = self._silences[frames]
+        return np.concatenate([halved, np.broadcast_to(silence, (len(windows), *silence.shape[1:]))], axis=1)
+
+    def _encoded_silence(self, frames: int) -> Encoded:
+        """The positions behind those of `frames`, of an encoding in which speech ends where they do.
+
+        Two frames are a position. Silence, being all alike, is cut down further than speech: to as much as
+        makes every window as long as a full one, so that all are decoded together.
+        """
+        whole = self._encode([babble((frames - SILENCE_FRAMES) / 100)], QUIET_FRAMES)[:, frames // 2 :]
+        return pooled(whole, DECODED_POSITIONS - frames // 4)
 
     def _mel(self, samples: Samples, frames: int) -> NDArray[np.float32]:
         """Log-mel of the window, shape (80 or 128, frames). The padding goes through the filter: zeros in the
@@ -320,14 +333,6 @@ def _failures() -> Iterator[None]:
 
 def _view(encoded: Encoded) -> Any:
     return ctranslate2.StorageView.from_array(np.ascontiguousarray(encoded))
-
-
-def _frames_for(samples: Samples) -> int:
-    """Mel frames that hold the window and some silence: whole seconds, at least a usual window's."""
-    seconds = math.ceil(len(samples) / SAMPLE_RATE_HZ)
-    if seconds * 100 > FULL_FRAMES:
-        raise RecognitionError(f"a window of {seconds} s is longer than the model's {FULL_FRAMES // 100} s")
-    return min(FULL_FRAMES, max(WINDOW_FRAMES, seconds * 100 + SILENCE_FRAMES))
 
 
 def _transcript(heard: _Heard, *, second_try: bool) -> Transcript:

@@ -10,8 +10,8 @@ from config.taxonomy import Label, RiskType
 from models.hearing import Hearing
 from models.interfaces import SAMPLE_RATE_HZ
 from models.results import SoundFinding
-from models.songs.fingerprint import HOP_SAMPLES
 from models.songs.index import SongIndex
+from models.songs.peaks import FRAME_RATE_HZ
 from models.songs.search import Match, search
 
 LABELS = {
@@ -19,12 +19,11 @@ LABELS = {
     RiskType.BANEDAUDIO: Label(RiskType.BANEDAUDIO, "recording", "banned"),
     RiskType.COPYRIGHTSONGS: Label(RiskType.COPYRIGHTSONGS, "recording", "song"),
 }
-MIN_VOTES = 8
-MIN_VOTES_NOW = 4
+MIN_SURPRISE_NOW = 1.5
 """In the window itself: a recording that ended in the one before is not in this one."""
 REMEMBERED_SAMPLES = 6 * SAMPLE_RATE_HZ
 """Of the window before: what two windows share of a recording is found with the second."""
-SURPRISES = (3.0, 5.5, 15.0)
+SURPRISES = (4.0, 6.0, 15.0)
 PROBABILITIES = (0.5, 0.85, 1.0)
 """Of surprises; 0.5 and 0.85 are the thresholds of the default policy. See docs/accuracy.md."""
 
@@ -44,7 +43,7 @@ class EnrolledSongDetector:
         if not len(index):
             return []
         before = hearing.before[-REMEMBERED_SAMPLES:] if hearing.before is not None else hearing.samples[:0]
-        now = -(-len(before) // HOP_SAMPLES)
+        now = round(len(before) / SAMPLE_RATE_HZ * FRAME_RATE_HZ)
         matches = search(index, np.concatenate([before, hearing.samples]), now)
         return [
             SoundFinding(LABELS[each.recording.risk], probability_of(each), "songs", each.recording.name)
@@ -55,9 +54,10 @@ class EnrolledSongDetector:
 
 def plays(match: Match) -> bool:
     """Say whether enough agrees, and enough of it now."""
-    return match.votes >= MIN_VOTES and match.votes_now >= MIN_VOTES_NOW and match.surprise >= SURPRISES[0]
+    alignment = match.alignment
+    return alignment.surprise >= SURPRISES[0] and alignment.surprise_now >= MIN_SURPRISE_NOW
 
 
 def probability_of(match: Match) -> float:
-    """Return 0.5..1, rising with how surprising so many votes would be by chance."""
-    return float(np.interp(match.surprise, SURPRISES, PROBABILITIES))
+    """Return 0.5..1, rising with how surprising it would be that so much agrees by chance."""
+    return float(np.interp(match.alignment.surprise, SURPRISES, PROBABILITIES))

@@ -1,4 +1,4 @@
-"""What is enrolled: recordings by name, and their landmarks, sorted so that they are found quickly."""
+"""What is enrolled: recordings by name, where their hashes occur, and their peaks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import unicodedata
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,61 +17,66 @@ from numpy.typing import NDArray
 from config.taxonomy import RiskType
 from models.enrolled_file import UnusableError, read_file, replace_file, valid_name
 from models.errors import EnrolmentError
-from models.songs.fingerprint import FRAME_RATE_HZ, Landmarks
+from models.songs.fingerprint import TICK_RATE_HZ, Fingerprint
+from models.songs.table import MAX_BITS, MIN_BITS, HashTable, Numbers, rests_type
 
 FILE_NAME = "songs.index"
-MAGIC = b"audiowarden songs 1\n"
-"""The number is raised when landmarks are made in another way: old ones would find nothing."""
-GAP_FRAMES = 2048
-"""Between recordings, longer than anything asked for, so that a place in time belongs to one of them."""
-MAX_FRAMES = 2**32 - 2**20
+FAMILY = b"audiowarden songs "
+MAGIC = FAMILY + b"2\n"
+"""The number is raised when fingerprints are made in another way: old ones would find nothing."""
+GAP_TICKS = 4096
+"""Between recordings: 33 s, longer than anything asked for, so that a place belongs to one of them."""
+MAX_TICKS = 2**32 - 2**20
 MAX_HEADER_BYTES = 1 << 26
 RISKS = (RiskType.ANTHEN, RiskType.BANEDAUDIO, RiskType.COPYRIGHTSONGS)
 
-Numbers = NDArray[np.uint32]
+Levels = NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording: whose name it bears, what it is, and which frames of the index are its own."""
+    """A recording: whose name it bears, what it is, and which ticks of the index are its own."""
 
     name: str
     risk: RiskType
     start: int
-    frames: int
+    ticks: int
 
     @property
     def duration_s(self) -> float:
         """How long it plays."""
-        return self.frames / FRAME_RATE_HZ
+        return self.ticks / TICK_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
 class NewRecording:
-    """What is to be enrolled."""
+    """What is to be enrolled; `ticks` is how long it plays."""
 
     name: str
     risk: RiskType
-    frames: int
-    landmarks: Landmarks
+    ticks: int
+    fingerprint: Fingerprint
 
 
 class SongIndex:
-    """Recordings and their landmarks. Immutable, so that any thread may ask while another makes the next one.
+    """Recordings and their fingerprints. Immutable, so that any thread may ask while another makes the next.
 
-    `hashes` is sorted; `places` says for each in which frame of the index its anchor lies. Both are uint32,
-    shape (landmarks,).
+    `table` finds where a hash occurs. `peak_places` (uint32, ascending) and `peak_levels` (uint16) are the
+    peaks of all recordings, shape (peaks,).
     """
 
     def __init__(
         self,
         recordings: Sequence[Recording] = (),
-        hashes: Numbers | None = None,
-        places: Numbers | None = None,
+        table: HashTable | None = None,
+        peak_places: Numbers | None = None,
+        peak_levels: Levels | None = None,
     ) -> None:
         self.recordings = tuple(sorted(recordings, key=lambda each: each.start))
-        self.hashes = hashes if hashes is not None else np.zeros(0, np.uint32)
-        self.places = places if places is not None else np.zeros(0, np.uint32)
+        nothing = np.zeros(0, np.uint32)
+        self.table = table if table is not None else HashTable.of(nothing, nothing)
+        self.peak_places = peak_places if peak_places is not None else nothing
+        self.peak_levels = peak_levels if peak_levels is not None else np.zeros(0, np.uint16)
         self.starts = np.array([each.start for each in self.recordings], np.int64)
         self.names = frozenset(each.name for each in self.recordings)
 
@@ -79,9 +84,14 @@ class SongIndex:
         return len(self.recordings)
 
     @property
-    def frames(self) -> int:
-        """How many frames all recordings have together."""
-        return sum(each.frames for each in self.recordings)
+    def ticks(self) -> int:
+        """How long all recordings play together."""
+        return sum(each.ticks for each in self.recordings)
+
+    @property
+    def nbytes(self) -> int:
+        """What fingerprints take of memory."""
+        return self.table.nbytes + self.peak_places.nbytes + self.peak_levels.nbytes
 
     def at(self, place: int) -> Recording:
         """Return the recording to which a place belongs; what lies before the first belongs to it."""
@@ -101,36 +111,39 @@ class SongIndex:
 
         Raises EnrolmentError when it would become too large.
         """
-        start = max((each.start + each.frames for each in self.recordings), default=0)
+        start = max((each.start + each.ticks for each in self.recordings), default=0)
         recordings, hashes, places = list(self.recordings), [], []
+        peak_places, peak_levels = [self.peak_places], [self.peak_levels]
         for new in news:
-            start += GAP_FRAMES
-            recordings.append(Recording(new.name, new.risk, start, new.frames))
-            hashes.append(new.landmarks.hashes)
-            places.append(new.landmarks.anchors + start)
-            start += new.frames
-        if start > MAX_FRAMES:
+            start += GAP_TICKS
+            recordings.append(Recording(new.name, new.risk, start, new.ticks))
+            hashes.append(new.fingerprint.hashes)
+            places.append(new.fingerprint.anchors + start)
+            peak_places.append((new.fingerprint.ticks + start).astype(np.uint32))
+            peak_levels.append(new.fingerprint.levels)
+            start += new.ticks
+        if start > MAX_TICKS:
             raise EnrolmentError("the index is full: remove what is not needed any more")
-        added, at = (
-            np.concatenate([*hashes, self.hashes[:0]]),
-            np.concatenate([*places, np.zeros(0, np.int64)]),
+        return SongIndex(
+            recordings,
+            self.table.merged(hashes, places),
+            np.concatenate(peak_places),
+            np.concatenate(peak_levels),
         )
-        order = np.argsort(added, kind="stable")
-        added, at = added[order], at[order].astype(np.uint32)
-        where = np.searchsorted(self.hashes, added)
-        return SongIndex(recordings, np.insert(self.hashes, where, added), np.insert(self.places, where, at))
 
     def remove(self, name: str) -> SongIndex:
         """Return an index without the recordings of that name. Raises EnrolmentError when there are none."""
         name = unicodedata.normalize("NFC", name)
         if name not in self.names:
             raise EnrolmentError(f"nothing is enrolled as {name!r}: `audiowarden songs list` shows the names")
-        kept = np.ones(len(self.places), bool)
-        for each in self.recordings:
-            if each.name == name:
-                kept &= (self.places < each.start) | (self.places >= each.start + each.frames)
-        recordings = [each for each in self.recordings if each.name != name]
-        return SongIndex(recordings, self.hashes[kept], self.places[kept])
+        gone = [each for each in self.recordings if each.name == name]
+        peaks = _outside(self.peak_places, gone)
+        return SongIndex(
+            [each for each in self.recordings if each.name != name],
+            self.table.kept(_outside(self.table.places, gone)),
+            self.peak_places[peaks],
+            self.peak_levels[peaks],
+        )
 
     @classmethod
     def read(cls, folder: Path) -> SongIndex:
@@ -143,49 +156,84 @@ class SongIndex:
 
     def write(self, folder: Path) -> None:
         """Put the file in `folder`. Raises EnrolmentError."""
-        hashes, places = self.hashes.astype("<u4"), self.places.astype("<u4")
+        arrays = [
+            each.astype(each.dtype.newbyteorder("<"), copy=False)
+            for each in (*self.table.arrays, self.peak_places, self.peak_levels)
+        ]
         header = json.dumps(
             {
-                "landmarks": len(hashes),
-                "checksum": _checksum(hashes, places),
+                "bits": self.table.bits,
+                "hashes": len(self.table),
+                "peaks": len(self.peak_places),
+                "checksum": _checksum(arrays),
                 "recordings": [asdict(each) for each in self.recordings],
             },
             ensure_ascii=False,
         ).encode()
         head = MAGIC + len(header).to_bytes(8, "little") + header
-        replace_file(folder / FILE_NAME, [head, hashes.data, places.data])
+        replace_file(folder / FILE_NAME, [head, *(each.data for each in arrays)])
 
 
-def _checksum(hashes: Numbers, places: Numbers) -> int:
-    return zlib.crc32(places.data, zlib.crc32(hashes.data))
+def _outside(places: Numbers, recordings: Sequence[Recording]) -> NDArray[np.bool_]:
+    kept = np.ones(len(places), bool)
+    for each in recordings:
+        kept &= (places < each.start) | (places >= each.start + each.ticks)
+    return kept
+
+
+def _checksum(arrays: Iterable[NDArray[Any]]) -> int:
+    checksum = 0
+    for each in arrays:
+        checksum = zlib.crc32(each.data, checksum)
+    return checksum
 
 
 def _parse(file: BinaryIO) -> SongIndex:
     """Raises OSError and UnusableError."""
-    if file.read(len(MAGIC)) != MAGIC:
-        raise UnusableError("it is no index of ours, or another version's")
+    magic = file.read(len(MAGIC))
+    if magic != MAGIC and magic.startswith(FAMILY):
+        raise UnusableError(
+            "another version of audiowarden wrote it, with fingerprints that this one cannot compare",
+            "delete it and enrol its recordings again",
+        )
+    if magic != MAGIC:
+        raise UnusableError("it is no index of ours")
     size = int.from_bytes(file.read(8), "little")
     if size > MAX_HEADER_BYTES:
         raise UnusableError("it is not whole")
     try:
         header: Any = json.loads(file.read(size))
-        count, checksum = int(header["landmarks"]), int(header["checksum"])
+        bits, hashes, peaks = int(header["bits"]), int(header["hashes"]), int(header["peaks"])
+        checksum = int(header["checksum"])
         recordings = [_parse_recording(each) for each in header["recordings"]]
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError, EnrolmentError):
         raise UnusableError("it is not whole") from None
-    if count < 0 or os.fstat(file.fileno()).st_size != file.tell() + 8 * count:
+    if not MIN_BITS <= bits <= MAX_BITS or min(hashes, peaks) < 0:
         raise UnusableError("it is not whole")
-    hashes, places = np.fromfile(file, "<u4", count), np.fromfile(file, "<u4", count)
-    if len(places) != count or _checksum(hashes, places) != checksum:
+    shapes = [
+        (2**bits + 1, "<u4"),
+        (hashes, rests_type(bits)),
+        (hashes, "<u4"),
+        (peaks, "<u4"),
+        (peaks, "<u2"),
+    ]
+    expected = sum(count * np.dtype(kind).itemsize for count, kind in shapes)
+    if os.fstat(file.fileno()).st_size != file.tell() + expected:
         raise UnusableError("it is not whole")
-    return SongIndex(recordings, hashes, places)
+    arrays = [np.fromfile(file, kind, count) for count, kind in shapes]
+    if any(len(each) != count for each, (count, _) in zip(arrays, shapes, strict=True)):
+        raise UnusableError("it is not whole")
+    if _checksum(arrays) != checksum:
+        raise UnusableError("it is not whole")
+    starts, rests, places, peak_places, peak_levels = arrays
+    return SongIndex(recordings, HashTable(bits, starts, rests, places), peak_places, peak_levels)
 
 
 def _parse_recording(entry: Any) -> Recording:
     """Raises what a wrong entry brings."""
     recording = Recording(
-        valid_name(entry["name"]), RiskType(entry["risk"]), int(entry["start"]), int(entry["frames"])
+        valid_name(entry["name"]), RiskType(entry["risk"]), int(entry["start"]), int(entry["ticks"])
     )
-    if recording.risk not in RISKS or min(recording.start, recording.frames) < 0:
+    if recording.risk not in RISKS or min(recording.start, recording.ticks) < 0:
         raise ValueError("no recording")
     return recording

@@ -24,6 +24,8 @@ FROM_RAW_SPOKEN_ABOUT = 0.95
 Measured by hand: insults at somebody 0.98-1.0; "what the hell is wrong with this game" 0.80, "I hate
 broccoli" 0.91, "this sucks so bad" 1.0. An insult needs a person: sentences without one are not reported.
 """
+WARY = 0.4
+"""From here on a sentence is worth a better look, whomever it is about. Harmless ones have 0.01-0.14."""
 LONGEST_WORDS = 16
 STEP_WORDS = 8
 """A longer sentence (recognisers may leave out full stops) is weighed in overlapping pieces: the model looks
@@ -53,9 +55,13 @@ class _Piece:
 class InsultClassifier:
     """A linear model over words as a text classifier; blocking, thread-safe, a few milliseconds a window."""
 
-    def __init__(self) -> None:
-        """Load the model: blocking, a second or two (scikit-learn)."""
+    def __init__(self, *, wary: bool = False) -> None:
+        """Load the model: blocking, a second or two (scikit-learn).
+
+        `wary`: report what may be an insult if it was misheard, for a window that is to be read again.
+        """
         self._predict = _load()
+        self._wary = wary
 
     def classify(self, text: str, language: str) -> list[TextFinding]:
         """Return at most one finding, `insult.statistical`, with a probability of 0.50 to 0.80.
@@ -72,7 +78,7 @@ class InsultClassifier:
         raw = dict(zip(spans, self._predict([text[span.start : span.end] for span in spans]), strict=True))
         hits: list[Hit] = []
         for piece in pieces:
-            start = _threshold(text[piece.span.start : piece.span.end])
+            start = WARY if self._wary else _threshold(text[piece.span.start : piece.span.end])
             if start is None or raw[piece.span] < start:
                 continue
             probability = LEAST + (MOST - LEAST) * (raw[piece.span] - start) / (1 - start)

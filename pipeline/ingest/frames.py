@@ -18,6 +18,7 @@ import numpy as np
 
 from config.errors import AudiowardenError
 from pipeline.audio import SAMPLE_RATE_HZ, WINDOW_S, WINDOW_SAMPLES, LostWindow, Window
+from pipeline.rooms.channel import Channel
 from pipeline.source import Position, SourceError, SourceFault
 
 HEADER = struct.Struct("!BQII")
@@ -27,6 +28,7 @@ MAX_SAMPLES_BYTES = 2 * WINDOW_SAMPLES
 MAX_INDEX = 2**40
 MAX_ORIGIN_S = 1e11
 MAX_MESSAGE_CHARS = 500
+MAX_USER_CHARS = 255
 
 
 class FrameError(AudiowardenError):
@@ -141,9 +143,16 @@ def _facts(data: bytes) -> dict[str, Any]:
 
 def item_frame(number: int, item: Window | LostWindow, *, live: bool) -> Frame:
     """Say that a source gave a window, or gave one up."""
-    facts = {"index": item.index, "origin": item.origin, "heard_s": item.heard_s, "live": live}
+    facts: dict[str, Any] = {
+        "index": item.index,
+        "origin": item.origin,
+        "heard_s": item.heard_s,
+        "live": live,
+    }
+    if item.user is not None:
+        facts |= {"user": item.user, "slot": item.place}
     if isinstance(item, LostWindow):
-        return Frame(Kind.LOST, number, facts)
+        return Frame(Kind.LOST, number, facts | {"surplus": item.surplus})
     samples = item.pcm.astype("<i2", copy=False).tobytes()
     return Frame(Kind.WINDOW, number, {**facts, "speech_share": item.speech_share}, samples)
 
@@ -153,12 +162,15 @@ def item_of(frame: Frame) -> Window | LostWindow:
     index = frame.integer_of("index", 0, MAX_INDEX)
     origin = frame.number_of("origin", -MAX_ORIGIN_S, MAX_ORIGIN_S)
     heard_s = frame.number_of("heard_s", 0.0, WINDOW_S)
+    user = slot = None
+    if "user" in frame.facts:
+        user, slot = frame.text_of("user")[:MAX_USER_CHARS], frame.integer_of("slot", 0, MAX_INDEX)
     if frame.kind is Kind.LOST:
-        return LostWindow(index, origin, heard_s)
+        return LostWindow(index, origin, heard_s, user, slot, frame.truth_of("surplus"))
     pcm = np.frombuffer(frame.samples, "<i2").astype(np.int16)
     if not len(pcm) or heard_s > len(pcm) / SAMPLE_RATE_HZ + 1e-6:
         raise frame.wrong("heard_s")
-    return Window(index, pcm, origin, heard_s, frame.number_of("speech_share", 0.0, 1.0))
+    return Window(index, pcm, origin, heard_s, frame.number_of("speech_share", 0.0, 1.0), user, slot)
 
 
 def failure_frame(number: int, error: SourceError, *, live: bool) -> Frame:
@@ -179,10 +191,21 @@ def failure_of(frame: Frame) -> SourceError:
     return SourceError(SourceFault(fault), message, retryable=frame.truth_of("retryable"))
 
 
-def open_frame(number: int, url: str, name: str, position: Position) -> Frame:
-    """Ask for a source."""
-    facts = {"url": url, "name": name, "origin": position.origin, "next_index": position.next_index}
-    return Frame(Kind.OPEN, number, facts)
+def open_frame(number: int, what: str | Channel, name: str, position: Position) -> Frame:
+    """Ask for a source: an address, or a channel."""
+    facts = {"name": name, "origin": position.origin, "next_index": position.next_index}
+    asked = {"url": what} if isinstance(what, str) else {"channel": what.document()}
+    return Frame(Kind.OPEN, number, {**facts, **asked})
+
+
+def opened_of(frame: Frame) -> str | Channel:
+    """Return the address or the channel that `open_frame` was given; raise FrameError."""
+    if "channel" not in frame.facts:
+        return frame.text_of("url")
+    try:
+        return Channel.of(frame.facts["channel"])
+    except (ValueError, KeyError, TypeError):
+        raise frame.wrong("channel") from None
 
 
 def position_of(frame: Frame) -> Position:

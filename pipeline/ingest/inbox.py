@@ -24,8 +24,15 @@ class Inbox:
     that are left. Whoever sends more raises FrameError here.
     """
 
-    def __init__(self, position: Position, clock: Callable[[], float] = time.time) -> None:
-        """`position` is where the run begins; `clock` gives seconds since the epoch."""
+    def __init__(
+        self, position: Position, clock: Callable[[], float] = time.time, *, voices: int = 1
+    ) -> None:
+        """`position` is where the run begins; `clock` gives seconds since the epoch; so many voices may have
+        a window each at the same time.
+        """
+        self._voices = voices
+        self._places: dict[str, int] = {}
+        """Of every user who was heard lately: the last window's place."""
         self.live = False
         """Whether the source is a live one, as far as is known by now."""
         self.stopping = False
@@ -99,9 +106,12 @@ class Inbox:
         if item.index < self._position.next_index:
             raise FrameError("windows came out of order")
         self._whole += isinstance(item, Window)
-        if len(self._items) >= 2 * MAX_ITEMS or self._whole > MAX_WHOLE:
+        if len(self._items) >= 2 * MAX_ITEMS * self._voices or self._whole > MAX_WHOLE * self._voices:
             raise FrameError("more windows came than were asked for")
         self._position = Position(item.origin, item.index + 1)
+        if item.user is not None:
+            recent = {user: place for user, place in self._places.items() if place >= item.place - 1}
+            self._places = recent | {item.user: item.place}
         self._heard_at = self._heard_at or self._clock()
         self._items.append(item)
         self._arrived.set()
@@ -111,6 +121,9 @@ class Inbox:
         origin = self._position.origin
         if not self.live or self._heard_at is None or origin is None:
             return []
+        if self._places:
+            following = enumerate(self._places.items(), self._position.next_index)
+            return [LostWindow(index, origin, 0.0, user, place + 1) for index, (user, place) in following]
         begun = max(self._position.next_index, math.floor((self._heard_at - origin) / WINDOW_S))
         present = max(begun, math.floor((self._clock() - origin) / WINDOW_S))
         return [LostWindow(index, origin, 0.0) for index in range(begun, present + 1)][:MAX_ITEMS]

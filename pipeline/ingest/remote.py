@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
+from typing import Protocol
 
 import structlog
 
 from pipeline.audio import LostWindow, Window
 from pipeline.ingest.inbox import Inbox
-from pipeline.ingest.workers import IngestWorker, IngestWorkers
+from pipeline.ingest.workers import IngestWorker
 from pipeline.pull import STOP_S
+from pipeline.rooms.channel import Channel
+from pipeline.rooms.voices import MAX_USERS
 from pipeline.source import Position, SourceError, SourceFault
 
 log = structlog.get_logger()
@@ -21,13 +24,20 @@ LOOK_S = 0.5
 """While waiting for a source's end: how often to look whether its process still answers."""
 
 
+class Workers(Protocol):
+    """Processes that read streams."""
+
+    async def worker_for(self, what: str | Channel) -> IngestWorker | None:
+        """Return the process for a new source of an address or a channel; None while there is none."""
+
+
 class RemoteSource:
-    """A `Source` that behaves as a PulledSource does, in whichever process has the least to do."""
+    """A `Source` that behaves as a PulledSource does, or a RoomSource, in another process."""
 
     def __init__(
         self,
-        workers: IngestWorkers,
-        url: str,
+        workers: Workers,
+        what: str | Channel,
         position: Position,
         *,
         name: str,
@@ -35,10 +45,11 @@ class RemoteSource:
     ) -> None:
         """`name` stands in logs. `clock` gives seconds since the epoch; the process uses its own."""
         self._workers = workers
-        self._url = url
+        self._what = what
         self._position = position
         self._name = name
-        self._inbox = Inbox(position, clock)
+        separate = isinstance(what, Channel) and not what.mixed
+        self._inbox = Inbox(position, clock, voices=MAX_USERS if separate else 1)
         self._worker: IngestWorker | None = None
         self._number = 0
         self._began = False
@@ -56,12 +67,13 @@ class RemoteSource:
         if self._began:
             raise RuntimeError("a source runs once")
         self._began = True
+        worker = await self._workers.worker_for(self._what)
         if self._inbox.stopping:
             return
-        worker = self._worker = self._workers.least_loaded()
         if worker is None:
             raise SourceError(SourceFault.CANNOT_OPEN, "no ingest process is ready")
-        number = self._number = worker.open(self._url, self._name, self._position, self._inbox)
+        self._worker = worker
+        number = self._number = worker.open(self._what, self._name, self._position, self._inbox)
         try:
             while (item := await self._inbox.get()) is not None:
                 worker.take(number)

@@ -22,11 +22,15 @@ from pipeline.ingest.frames import (
     Kind,
     failure_frame,
     item_frame,
+    opened_of,
     position_of,
     read_frame,
 )
 from pipeline.network.addresses import AddressPolicy
 from pipeline.pull import PulledSource, abandoned_threads
+from pipeline.rooms import agora
+from pipeline.rooms.channel import Channel
+from pipeline.rooms.source import RoomSource
 from pipeline.source import SourceError
 
 log = structlog.get_logger()
@@ -102,20 +106,19 @@ class Worker:
         if frame.kind is Kind.OPEN:
             if frame.number in self._runs:
                 raise FrameError("a number was given to two sources")
-            source = PulledSource(
-                frame.text_of("url"),
-                position_of(frame),
-                self._policy,
-                self._network,
-                name=frame.text_of("name"),
-            )
-            run = self._runs[frame.number] = Run(frame.number, source, self._send, tasks)
+            run = self._runs[frame.number] = Run(frame.number, self._source(frame), self._send, tasks)
             tasks.create_task(self._finish(run), name=f"run {frame.number}")
         elif frame.kind not in (Kind.TAKE, Kind.STOP):
             raise FrameError(f"the daemon does not send frames of kind {frame.kind.name}")
         elif (known := self._runs.get(frame.number)) is not None:
             # Otherwise it has ended by itself in the meantime.
             known.take() if frame.kind is Kind.TAKE else known.stop()
+
+    def _source(self, frame: Frame) -> PulledSource | RoomSource:
+        what, position, name = opened_of(frame), position_of(frame), frame.text_of("name")
+        if isinstance(what, Channel):
+            return RoomSource(agora.join, what, position, self._network, name=name)
+        return PulledSource(what, position, self._policy, self._network, name=name)
 
     async def _finish(self, run: Run) -> None:
         """Run a source to its end."""
@@ -149,7 +152,7 @@ class Run:
     def __init__(
         self,
         number: int,
-        source: PulledSource,
+        source: PulledSource | RoomSource,
         send: Callable[[Frame], Awaitable[None]],
         tasks: asyncio.TaskGroup,
     ) -> None:

@@ -16,6 +16,7 @@ from pipeline.ingest.frames import Frame, FrameError, Kind, open_frame
 from pipeline.ingest.inbox import Inbox
 from pipeline.ingest.process import WorkerProcess
 from pipeline.ingest.worker import BEAT_S
+from pipeline.rooms.channel import Channel
 from pipeline.source import Position
 
 log = structlog.get_logger()
@@ -98,11 +99,11 @@ class IngestWorker:
         """Whether it is ready and gave a sign of life just now."""
         return self.ready.is_set() and self._silent_s < QUIET_S
 
-    def open(self, url: str, name: str, position: Position, inbox: Inbox) -> int:
+    def open(self, what: str | Channel, name: str, position: Position, inbox: Inbox) -> int:
         """Run a source whose frames go to `inbox`; return its number."""
         number = next(self._numbers)
         self._inboxes[number] = inbox
-        self._send(open_frame(number, url, name, position))
+        self._send(open_frame(number, what, name, position))
         return number
 
     def take(self, number: int) -> None:
@@ -243,6 +244,10 @@ class IngestWorkers:
         except TimeoutError:
             ready = f"{self.running} of {len(self._workers)}"
             raise IngestError(f"{ready} ingest processes were ready after {timeout_s:g} s") from None
+
+    async def worker_for(self, what: str | Channel) -> IngestWorker | None:
+        """Return the process for a new source, whichever; None while there is none that answers."""
+        return self.least_loaded()
 
     def least_loaded(self) -> IngestWorker | None:
         """Return the process for a new source; None while there is none that answers."""

@@ -34,6 +34,14 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PLAYLIST_MARK = b"#EXTM3U"
 
 
+class StatusError(SourceError):
+    """The server answers with a status that is no success."""
+
+    def __init__(self, fault: SourceFault, message: str, status: int) -> None:
+        super().__init__(fault, message)
+        self.status = status
+
+
 class GuardedOpener:
     """Opens addresses for one source. Called in the source's thread; `cancel` from any.
 
@@ -85,6 +93,25 @@ class GuardedOpener:
             if end is not None:
                 body.cut(end - start)
         return body
+
+    def part(self, url: str, start: int = 0, end: int | None = None) -> tuple[Body, str]:
+        """Open the bytes `[start, end)` of an address, whose size and the wait for which are bounded.
+
+        Also returns the address that redirects led to. No playlist is needed for it.
+        """
+        wire, response, target = self._request(url, start, end)
+        try:
+            _judge_length(response.length)
+            body = HttpBody(wire, response)
+            if start and response.status == 200:
+                body.skip(start)
+            body.limit(MAX_PART_BYTES)
+            if end is not None:
+                body.cut(end - start)
+        except BaseException:
+            wire.close()
+            raise
+        return body, target.url
 
     def cancel(self) -> None:
         """Make every read and every later call fail at once."""
@@ -228,8 +255,7 @@ def _judge_length(length: int | None) -> None:
 
 def _judge_status(status: int) -> None:
     if status == 401:
-        raise SourceError(
-            SourceFault.NOT_AUTHORISED, "the server answers 401: the token is invalid or expired"
-        )
+        text = "the server answers 401: the token is invalid or expired"
+        raise StatusError(SourceFault.NOT_AUTHORISED, text, status)
     if status not in (200, 206):
-        raise SourceError(SourceFault.CANNOT_OPEN, f"the server answers {status}")
+        raise StatusError(SourceFault.CANNOT_OPEN, f"the server answers {status}", status)

@@ -45,20 +45,22 @@ class ByteSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
-    """What must be read before the segments of fragmented MP4: an initialisation section."""
-
-    name: str
-    span: ByteSpan | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Key:
     """AES-128 in CBC mode (RFC 8216, 4.3.2.4)."""
 
     name: str
     """Of the file that holds the 16 bytes."""
     initial_vector: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What must be read before the segments of fragmented MP4: an initialisation section."""
+
+    name: str
+    span: ByteSpan | None = None
+    key: Key | None = None
+    """With which it may be encrypted: not every packager does that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class Segment:
     """Time stamps go on within a run; a discontinuity begins another."""
     missing: bool = False
     """The playlist says that there is nothing (EXT-X-GAP)."""
+    origin_s: float | None = None
+    """Where on the timeline the media's time stamp 0 lies, where a manifest says so."""
 
     @property
     def end_s(self) -> float:
@@ -104,6 +108,8 @@ class Recording:
     """By time. A single file is one segment, whose duration is infinite until somebody has opened it."""
     begins_at: float | None = None
     """Seconds since the epoch at which it begins, if it says so."""
+    sound: Recording | None = None
+    """The sound, on the same timeline, where it has files of its own: `segments` then hold the picture."""
 
     @property
     def duration_s(self) -> float:
@@ -151,7 +157,7 @@ class Library(Protocol):
 class Stretch:
     """Media that can be read as one file, because its time stamps go on.
 
-    Its first time stamp (of the container, not of each stream) lies at `start_s` of the recording's timeline.
+    `at_s` says where on the recording's timeline its time stamps lie.
     """
 
     source: Bytes | SeekableBytes
@@ -161,3 +167,14 @@ class Stretch:
     start_s: float
     duration_s: float
     """As the playlist says; infinite for a single file."""
+    origin_s: float | None = None
+    """Where on the timeline time stamp 0 lies, where a manifest says so: `start_s` may be less exact."""
+
+    def at_s(self, stamp_s: float, first_s: float) -> float:
+        """Return where on the timeline a time stamp lies.
+
+        `first_s` is the first time stamp of the picture, at whose key frames playlists begin segments: the
+        sound that is packed with it begins up to some tenths of a second earlier. Without a picture, and of
+        a single file, it is the container's first.
+        """
+        return stamp_s + (self.start_s - first_s if self.origin_s is None else self.origin_s)

@@ -35,7 +35,7 @@ def test_every_key_is_in_the_default_file() -> None:
             found += keys(inner) if isinstance(inner, type) and hasattr(inner, "model_fields") else [name]
         return found
 
-    from config.settings import AccountSettings
+    from config.accounts import AccountSettings
 
     missing = [
         key for key in [*keys(Settings), *keys(AccountSettings)] if f"{key} =" not in text and key not in text
@@ -66,6 +66,8 @@ enrolled_dir = 'voices'
 ca_file = 'ca.pem'
 [recogniser]
 cache_dir = 'cache'
+[storage]
+local_root = 'media'
 [[accounts]]
 name = 'a'
 access_key = 'k'
@@ -76,6 +78,7 @@ lists_dir = 'lists'
     assert settings.enrolled_folder == tmp_path / "voices"
     assert settings.network.ca_file == tmp_path / "ca.pem"
     assert settings.recogniser.cache_dir == tmp_path / "cache"
+    assert settings.storage.local_root == tmp_path / "media"
     assert settings.accounts[0].lists_dir == tmp_path / "lists"
 
 
@@ -115,11 +118,13 @@ def test_settings_are_frozen_and_mask_secrets(tmp_path: Path) -> None:
         ),
         ("[[accounts]]\nname='a'\naccess_key=5\n", "accounts[0].access_key: Input should be a valid string"),
         ("[recogniser]\ncompute_type='int7'\n", "recogniser.compute_type: must be one of auto"),
+        ("[recogniser]\nscreen_model='base'\n", "recogniser: screen_model is 'base' as model is"),
         (
             "[clips]\npublic_base_url='clips.test'\n",
             "clips.public_base_url: must be an http or https address",
         ),
         ("[policies.live]\nADD={review=0.1,reject=0.2}\n", "live.ADD is not a risk type"),
+        ("[policies.live]\nAD={review=0.9,reject=0.2}\n", "review (0.9) must not be above reject (0.2)"),
         ("server = {", "is not valid TOML"),
         ("a = " + "[" * 5000, "nested too deeply"),
         ("[server]\nport = 1" + "0" * 5000, "is not valid TOML"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from config.settings import AccountSettings
+from config.accounts import AccountSettings
 from daemon.accounts import Accounts
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from config.accounts import AccountSettings
 from config.errors import ConfigError
-from config.settings import AccountSettings
 from daemon.lists import CustomerLists
 
 

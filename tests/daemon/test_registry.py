@@ -78,6 +78,7 @@ async def house(
     live: bool = True,
     cost_s: float | None = None,
     crash_retry_s: float = 5.0,
+    contract: AudioStreamContract = CONTRACT,
 ) -> AsyncIterator[House]:
     """Everything between a contract and the network, with scripted sources and texts."""
     ledger = await SqliteLedger.open(folder)
@@ -111,7 +112,7 @@ async def house(
             )
             await outbox.start()
             admission = Admission(FakeRecognition(cost_s), 0.8)
-            contracts = {CONTRACT.name: CONTRACT}
+            contracts = {contract.name: contract}
             registry = Registry(ledger.streams, outbox, contracts, stages, metrics, admission, crash_retry_s)
             running = asyncio.create_task(registry.run(), name="registry")
             try:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import structlog
 from pydantic import SecretStr
 
-from config.settings import AccountSettings
+from config.accounts import AccountSettings
 from daemon.outbox import Delivery
 from daemon.signing import Signer, signature
 from tests.support.outbox_house import house

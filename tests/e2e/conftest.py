@@ -20,7 +20,13 @@ ADVERTISEMENT = (
 )
 INSULT = "Oh shut up, you stupid idiot. You are a worthless piece of trash."
 
-SMALL_ACCOUNT = """
+PROJECT = "0123456789abcdef0123456789abcdef"
+TOKEN = "token-of-acme"
+MORE_ACCOUNTS = f"""
+[accounts.vod]
+project_id = "{PROJECT}"
+tokens = ["{TOKEN}"]
+
 [[accounts]]
 name = "small"
 access_key = "key-of-small"
@@ -36,7 +42,7 @@ max_requests_per_s = 3
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
     """A running daemon with three accounts; it must stop in order, and without an error of its own."""
-    process = DaemonProcess(configuration(tmp_path_factory.mktemp("daemon"), extra=SMALL_ACCOUNT))
+    process = DaemonProcess(configuration(tmp_path_factory.mktemp("daemon"), extra=MORE_ACCOUNTS))
     process.start()
     try:
         yield process

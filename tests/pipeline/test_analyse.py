@@ -9,11 +9,12 @@ import pytest
 
 from config.settings import SpeechSettings
 from config.taxonomy import RiskType, load_taxonomy
-from models.interfaces import Samples
-from models.results import AudioSpans
+from models.interfaces import Samples, Utterance
+from models.results import AudioSpans, Transcript
 from pipeline.analyse import Analyser, Analysis, Previous
 from pipeline.report import StreamSpec
 from pipeline.speech import SpeechGate
+from pipeline.tongue import DETECT_EVERY, ENOUGH
 from pipeline.words import WordSearch
 from tests.support.streams import FakeTranscriber, spec, spoken_window
 
@@ -108,3 +109,41 @@ async def test_no_language_is_named_in_song(threads: ThreadPoolExecutor) -> None
     asked = spec(risks=frozenset({RiskType.LANGUAGE}))
     [sung] = await analyse(Opinions(SONG), [TALK], threads, stream=asked)
     assert (sung.text, sung.attributes) == (TALK, ())
+
+
+class Asked:
+    """A transcriber that hears English everywhere, and remembers in which language it was to read."""
+
+    def __init__(self) -> None:
+        self.languages: list[str | None] = []
+
+    async def transcribe(self, _: str, utterance: Utterance, *, deadline: float | None) -> Transcript:
+        self.languages.append(utterance.language)
+        return Transcript(TALK, "en", 1.0 if utterance.language else 0.97, -0.2, 0.01)
+
+
+async def languages_asked(
+    stream: StreamSpec, indices: list[int], threads: ThreadPoolExecutor
+) -> list[str | None]:
+    asked = Asked()
+    gate = SpeechGate(SpeechSettings(), None)
+    words = WordSearch([], [], lambda _: None)
+    analyser = Analyser(asked, gate, words, None, load_taxonomy(), threads)
+    previous = None
+    for index in indices:
+        window = spoken_window(index)
+        analysis = await analyser.analyse(stream, window, previous, deadline=None)
+        previous = analyser.previous(stream, window, analysis)
+    return asked.languages
+
+
+async def test_a_language_that_is_known_is_not_detected_again(threads: ThreadPoolExecutor) -> None:
+    detected = spec(language=None)
+    asked = await languages_asked(detected, list(range(11)), threads)
+    assert asked == [None] * ENOUGH + ["en"] * DETECT_EVERY + [None, "en"]
+    assert await languages_asked(detected, [0, 1, 2, 5, 6], threads) == [None] * 5, "there was a gap"
+    fourth = spec(language=None, moderate_every=4)
+    assert await languages_asked(fourth, [0, 4, 8, 12], threads) == [None] * 3 + ["en"]
+    asks = spec(language=None, risks=frozenset({RiskType.LANGUAGE, RiskType.ABUSE}))
+    assert await languages_asked(asks, list(range(5)), threads) == [None] * 5, "somebody asks which it is"
+    assert await languages_asked(spec(language="zh"), [0, 1], threads) == ["zh", "zh"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from config.settings import AccountSettings
+from config.accounts import AccountSettings
 
 
 def account(name: str = "acme", **settings: Any) -> AccountSettings:

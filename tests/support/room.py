@@ -12,9 +12,10 @@ from models.interfaces import TextClassifier
 from pipeline.analyse import Analyser
 from pipeline.report import Gap, StreamEnd, StreamSpec
 from pipeline.retry import Backoff, RetryBudget
+from pipeline.room import stream_of
 from pipeline.source import Position
 from pipeline.speech import SpeechGate
-from pipeline.stream import Stages, Stream
+from pipeline.stream import Stages
 from pipeline.words import WordLists, WordSearch
 from tests.support.streams import FakeClips, FakeTranscriber, RecordingSink, Sources, WordClassifier, spec
 
@@ -58,7 +59,7 @@ class Room:
             clock=lambda: 2000.0,
             stalled_s=stalled_s,
         )
-        self.stream = Stream(stream or spec(), stages, self.sink, position or Position(), heard_s)
+        self.stream = stream_of(stream or spec(), stages, self.sink, position or Position(), heard_s)
 
     async def run(self) -> StreamEnd:
         async with asyncio.timeout(20):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,6 +23,11 @@ def spoken_window(index: int, origin: float = 1000.0, samples: int = WINDOW_SAMP
     """A window that passes the speech gate: noise with a speech share of one."""
     pcm = np.random.default_rng(index).normal(0, 3000, samples).astype(np.int16)
     return Window(index, pcm, origin, samples / 16_000, 1.0)
+
+
+def voiced_window(index: int, user: str, slot: int, origin: float = 1000.0) -> Window:
+    """A window of one user of a room."""
+    return replace(spoken_window(index, origin), user=user, slot=slot)
 
 
 def spec(**changes: object) -> StreamSpec:

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from config.accounts import AccountSettings
 from config.errors import AudiowardenError
-from config.settings import AccountSettings
 from config.taxonomy import Taxonomy
 from daemon.contracts.audiostream import names
 from daemon.contracts.audiostream.flat import FlatWriter
@@ -50,9 +50,9 @@ class AudioStreamCall:
 
     def __init__(
         self, request_id: str, account: AccountSettings, body: Mapping[str, Any], taxonomy: Taxonomy,
-        manner: Manner,
+        manner: Manner, *, agora_sdk: bool = False,
     ) -> None:  # fmt: skip
-        """`body` is the request as it was sent.
+        """`body` is the request as it was sent; `agora_sdk`: whether AGORA channels can be joined here.
 
         Raises pydantic.ValidationError when it is not valid, and NotConfiguredError when the account has no
         way to pull such streams.
@@ -61,7 +61,7 @@ class AudioStreamCall:
         self.request = StartRequest.model_validate(self._body)
         self._asked = names.asked(self.request.type, self.request.businessType)
         self._account = account.name
-        self._pull = pull_of(self.request.data, account.pull_templates)
+        self._pull = pull_of(self.request.data, account.pull_templates, agora_sdk=agora_sdk)
         self._manner = manner
         writer = FlatWriter if manner.shape == "flat" else PayloadWriter
         self._writer = writer(request_id, self.request, body["data"], self._asked, taxonomy, self._pull.user)
@@ -83,6 +83,7 @@ class AudioStreamCall:
             moderate_every=1 + (data.audioDetectStep or 0),
             backoff=self._pull.backoff,
             user=self._pull.user,
+            channel=self._pull.channel,
         )
 
     @property
@@ -128,14 +129,19 @@ class AudioStreamContract:
 
     name = "audiostream"
 
-    def __init__(self, taxonomy: Taxonomy, accounts: Iterable[AccountSettings]) -> None:
+    def __init__(
+        self, taxonomy: Taxonomy, accounts: Iterable[AccountSettings], *, agora_sdk: bool = False
+    ) -> None:
+        """`agora_sdk`: whether AGORA channels can be joined here."""
         self._taxonomy = taxonomy
+        self._agora_sdk = agora_sdk
         self._accounts = {account.name: account for account in accounts}
 
     def accept(self, request_id: str, account: str, body: Mapping[str, Any]) -> AudioStreamCall:
         """Validate a request. Raises pydantic.ValidationError, NotConfiguredError and NotPermittedError."""
         settings = self._accounts[account]
-        call = AudioStreamCall(request_id, settings, body, self._taxonomy, Manner.of(settings))
+        manner = Manner.of(settings)
+        call = AudioStreamCall(request_id, settings, body, self._taxonomy, manner, agora_sdk=self._agora_sdk)
         _check_permitted("appId", call.request.appId, settings.app_ids)
         _check_permitted("eventId", call.request.eventId, settings.event_ids)
         return call
@@ -148,7 +154,14 @@ class AudioStreamContract:
         account = self._accounts[document["account"]]
         # A version before stored no manner; there was but one.
         manner = Manner(**document.get("manner", {}))
-        return AudioStreamCall(document["request_id"], account, document["body"], self._taxonomy, manner)
+        return AudioStreamCall(
+            document["request_id"],
+            account,
+            document["body"],
+            self._taxonomy,
+            manner,
+            agora_sdk=self._agora_sdk,
+        )
 
 
 def _check_permitted(field: str, value: str, permitted: Collection[str]) -> None:

@@ -102,7 +102,10 @@ class WindowInfo(Message):
     finishProcessTime: Annotated[int, Field(description="Milliseconds since the epoch.")]
     audioStartTime: Annotated[str, Field(description="`YYYY-MM-DD HH:MM:SS`, local time of the daemon.")]
     audioEndTime: str
-    userId: Annotated[str | None, Field(description="AGORA, one user's stream.")] = None
+    userId: Annotated[
+        int | str | None,
+        Field(description="AGORA, one user's audio: a number in the channel; from an address: tokenId."),
+    ] = None
     strUserId: Annotated[str | None, Field(description="TRTC and ZEGO, one user's stream.")] = None
     room: str | None = None
     passThrough: dict[str, Any] | None = None
@@ -215,7 +218,7 @@ class FlatEvidence(RiskDetail):
     audioEndtime: str
     beginProcessTime: Annotated[int, Field(description="Milliseconds since the epoch.")]
     finishProcessTime: Annotated[int, Field(description="Milliseconds since the epoch.")]
-    userId: str | None = None
+    userId: int | str | None = None
     strUserId: str | None = None
     room: str | None = None
 

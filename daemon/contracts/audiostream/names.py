@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from config.taxonomy import RiskType
 
@@ -14,6 +14,9 @@ NEWER_NAMES = {
     "DIRTY": RiskType.ABUSE,
 }
 TYPE_NAMES: dict[str, RiskType] = {risk.value: risk for risk in RiskType} | NEWER_NAMES
+TYPE_SETS = {"DEFAULT": ("POLITICS", "PORN", "AD", "MOAN")}
+"""One name for several types. No document explains it, but the vendor's published clients send it; in a later
+edition of one of them these four stand in its place."""
 BUSINESS_NAMES: dict[str, RiskType] = {
     risk.value: risk
     for risk in (
@@ -35,7 +38,7 @@ def split(joined: str) -> list[str]:
     return joined.split("_") if joined else []
 
 
-def first_unknown(tokens: Iterable[str], known: dict[str, RiskType]) -> str | None:
+def first_unknown(tokens: Iterable[str], known: Mapping[str, object]) -> str | None:
     """Return the first token that is not known, or None."""
     return next((token for token in tokens if token not in known), None)
 
@@ -44,7 +47,8 @@ def asked(type_: str, business_type: str) -> dict[RiskType, str]:
     """Map every requested risk type to the name the client asked with; GENDER is added where needed."""
     names: dict[RiskType, str] = {}
     for token in split(type_) + split(business_type):
-        names.setdefault(TYPE_NAMES[token], token)
+        for name in TYPE_SETS.get(token, (token,)):
+            names.setdefault(TYPE_NAMES[name], name)
     if NEEDS_GENDER & names.keys():
         names.setdefault(RiskType.GENDER, RiskType.GENDER.value)
     return names

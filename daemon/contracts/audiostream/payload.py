@@ -11,7 +11,6 @@ from daemon.contracts.audiostream.heard import audio_tags, business_labels, desc
 from daemon.contracts.audiostream.replies import MESSAGES, Code
 from daemon.contracts.audiostream.schema import StartRequest
 from models.results import ListMatch, Span
-from pipeline.audio import WINDOW_S
 from pipeline.report import Evidence, Failure, Finding, RiskLevel, StreamEnd, StreamEvent, WindowReport
 from pipeline.source import SourceFault
 
@@ -24,6 +23,10 @@ USER_FIELDS = {"AGORA": "userId", "TRTC": "strUserId", "ZEGO": "strUserId"}
 FAILURES = {
     Failure.OVERLOAD: {"zh": "系统繁忙，该片段未审核", "en": "overload, the window was not moderated"},
     Failure.MODEL: {"zh": "模型异常，该片段未审核", "en": "a model failed, the window was not moderated"},
+    Failure.SURPLUS: {
+        "zh": "房间内发言用户超过上限，该片段未审核",
+        "en": "more users talk than are listened to, the window was not moderated",
+    },
 }
 STREAM_OVER = {"zh": "该路流审核已结束", "en": "the stream is not moderated any more"}
 STAT_EVENT = 2
@@ -60,8 +63,7 @@ class PayloadWriter:
             }
         body = self._envelope(request_id, stat_code=0)
         body["audioDetail"] = self._audio_detail(report)
-        stream_time_s = report.index * WINDOW_S + report.ended_at - report.started_at
-        body["auxInfo"] = {"streamTime": round(stream_time_s)}
+        body["auxInfo"] = {"streamTime": round(report.stream_time_s)}
         return body
 
     def end(self, end: StreamEnd, next_index: int) -> dict[str, Any]:
@@ -186,13 +188,18 @@ class PayloadWriter:
             "audioStartTime": _local_time(report.started_at),
             "audioEndTime": _local_time(report.ended_at),
         }
-        if self._user is not None:
-            info[USER_FIELDS[self._request.data.streamType]] = self._user
+        if (user := report.user or self._user) is not None:
+            info[USER_FIELDS[self._request.data.streamType]] = _uid(user) if report.user else user
         if self._request.data.room is not None:
             info["room"] = self._request.data.room
         if self._pass_through is not None:
             info["passThrough"] = self._pass_through
         return info
+
+
+def _uid(user: str) -> int | str:
+    """Return a user as the document has it: a number, where it is one."""
+    return int(user) if user.isascii() and user.isdecimal() else user
 
 
 def _decisive(report: WindowReport) -> list[Finding]:

@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from config.accounts import PullTemplates
 from config.errors import AudiowardenError
-from config.settings import PullTemplates
 from daemon.contracts.audiostream.schema import AgoraParam, Data, TrtcParam, ZegoParam
 from pipeline.retry import PULL_BACKOFF, Backoff
+from pipeline.rooms.channel import Channel, Wanted
 
 AGORA_BACKOFF = Backoff(first_s=0.0, step_s=0.0, max_s=0.0, attempts=2)
 ZEGO_BACKOFF = Backoff(first_s=30.0, step_s=0.0, max_s=30.0, attempts=10)
 """The contract's: AGORA twice at once, ZEGO ten times, 30 s apart; everything else as an address."""
+WANTED = {"AUTO": Wanted.ALL, "UNTRUSTED": Wanted.LISTED, "TRUSTED": Wanted.OTHERS}
+"""`subscribeMode`: everybody, only the users of one list, or everybody but those of the other."""
 SEPARATE_STREAMS = 2
 """`demoSences` of a TRTC room of which one user's stream is wanted, not the mix."""
 
@@ -37,10 +40,12 @@ class Pull:
     backoff: Backoff
     user: str | None = None
     """Whose stream it is, where a room has one for each user and no mix was asked for."""
+    channel: Channel | None = None
+    """Joined by its vendor's client in place of an address."""
 
 
-def pull_of(data: Data, templates: PullTemplates) -> Pull:
-    """Return how the stream is pulled.
+def pull_of(data: Data, templates: PullTemplates, *, agora_sdk: bool = False) -> Pull:
+    """Return how the stream is pulled. With `agora_sdk`, AGORA channels are joined, whatever the template.
 
     A room's stream is pulled from the account's template, whose places are filled with the request's fields:
     those of the kind's parameters, `room` (whichever names it) and `tokenId`. Raises NotConfiguredError.
@@ -50,7 +55,7 @@ def pull_of(data: Data, templates: PullTemplates) -> Pull:
     if data.zegoParam is not None and data.streamType == "ZEGO":
         return _zego(data, data.zegoParam, templates.zego)
     if data.agoraParam is not None and data.streamType == "AGORA":
-        return _agora(data, data.agoraParam, templates.agora)
+        return _joined(data.agoraParam) if agora_sdk else _agora(data, data.agoraParam, templates.agora)
     if data.streamType != "NORMAL" or data.url is None:
         raise NotConfiguredError(data.streamType)
     return Pull(data.url, f"url-{hashlib.sha256(data.url.encode()).hexdigest()}", PULL_BACKOFF)
@@ -90,6 +95,23 @@ def _zego(data: Data, asked: ZegoParam, template: str) -> Pull:
         ZEGO_BACKOFF,
         None if asked.isMixingEnabled else data.tokenId,
     )
+
+
+def _joined(asked: AgoraParam) -> Pull:
+    wanted, listed = WANTED[asked.subscribeMode or "AUTO"], None
+    if wanted is not Wanted.ALL:
+        listed = asked.untrustedUserIdList if wanted is Wanted.LISTED else asked.trustedUserIdList
+    channel = Channel(
+        app_id=asked.appId,
+        name=asked.channel,
+        token=asked.token or "",
+        uid=asked.uid or 0,
+        mixed=asked.isMixingEnabled,
+        broadcast=asked.channelProfile == 1,
+        wanted=wanted,
+        listed=tuple(map(str, listed or ())),
+    )
+    return Pull("", _identity("agora", asked.appId, asked.channel), AGORA_BACKOFF, channel=channel)
 
 
 def _agora(data: Data, asked: AgoraParam, template: str) -> Pull:

@@ -46,6 +46,7 @@ NOT_CONFIGURED = {
     "server, or use NORMAL with a url",
 }
 CONFIGURABLE = {"TRTC", "ZEGO", "AGORA"}
+SDK_INSTEAD = {"AGORA": {"zh": "，或安装扩展 agora", "en": "; or install the extra `agora`"}}
 AT_CAPACITY = {
     "zh": "并发路数超限：本机处理能力已满，请稍后重试",
     "en": "QPS or stream quota exceeded: this server is at capacity, try again later",
@@ -83,6 +84,9 @@ _FAULTS = {
         "zh": "在streamType为{stream_type}时必填",
         "en": "is required for streamType {stream_type}",
     },
+    "needed_for_mode": {"zh": "在subscribeMode为{mode}时必填", "en": "is required for subscribeMode {mode}"},
+    "uid": {"zh": "须为uint32数字", "en": "must be uint32 numbers"},
+    "too_long": {"zh": "最多{max_length}项", "en": "takes at most {max_length} items"},
     "unknown_type": {"zh": "未知类型 {token}，可选值：{known}", "en": "unknown type {token}; known: {known}"},
 }
 
@@ -120,7 +124,8 @@ def bad_parameter(field: str, fault: str, language: str) -> RefusedError:
 def not_configured(stream_type: str, language: str) -> str:
     """Say what to configure so that streams of a kind are taken, or that nothing helps."""
     texts = NOT_CONFIGURED if stream_type in CONFIGURABLE else NOT_SUPPORTED
-    return texts[language].format(stream_type=stream_type, setting=stream_type.lower())
+    text = texts[language].format(stream_type=stream_type, setting=stream_type.lower())
+    return text + SDK_INSTEAD.get(stream_type, {}).get(language, "")
 
 
 def in_words(english: str, language: str) -> str:
@@ -142,7 +147,7 @@ def refuse(error: ValidationError, language: str) -> RefusedError:
     """Turn the first fault that validation found into a refusal that names the field and what it takes."""
     first = error.errors(include_url=False, include_input=False)[0]
     path = [str(part) for part in first["loc"] if not isinstance(part, int)]
-    if first["type"] == "needed_for":
+    if first["type"] in ("needed_for", "needed_for_mode"):
         path.append(first["ctx"]["field"])
     return bad_parameter(".".join(path), _explain(first, language), language)
 

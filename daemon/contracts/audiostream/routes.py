@@ -151,7 +151,8 @@ class AudioStreamRoutes:
         try:
             # A room's address is the operator's template, not a field of the request.
             field = "data.url" if call.request.data.streamType == "NORMAL" else "data.streamType"
-            self._addresses.check_url(call.spec.url, "stream")
+            if call.spec.channel is None:
+                self._addresses.check_url(call.spec.url, "stream")
             field = "callback"
             self._addresses.check_url(call.callback_url, "callback")
         except AddressError as error:

@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     StringConstraints,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from daemon.contracts.audiostream import names
+from pipeline.rooms.channel import MAX_LISTED_USERS
 
 Text = Annotated[str, StringConstraints(min_length=1)]
+Given = Annotated[Text | None, BeforeValidator(lambda value: None if value == "" else value)]
+"""Clients written in Go send every field of a structure, empty where nothing was set."""
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
-UserIds = Annotated[list[int | str], Field(fail_fast=True)]
+MAX_UID = 2**32 - 1
+MAX_UID_DIGITS = 10
+
+
+def _uid(value: object) -> int:
+    """Take a uint32, as a number or in digits."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= MAX_UID_DIGITS:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_UID:
+        raise PydanticCustomError("uid", "must be uint32 numbers")
+    return value
+
+
+Uid = Annotated[
+    int,
+    PlainValidator(_uid),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^[0-9]{1,10}$"}]}),
+]
+UserIds = Annotated[list[Uid], Field(fail_fast=True, max_length=MAX_LISTED_USERS)]
 """Only the first fault is told: a megabyte of them would take a second to describe."""
 Flag = Literal[0, 1]
 
@@ -33,8 +58,8 @@ class ZegoParam(Part):
     """What a ZEGO stream needs; streamId wins over roomId."""
 
     tokenId: str | None = None
-    streamId: Text | None = None
-    roomId: Text | None = None
+    streamId: Given = None
+    roomId: Given = None
     testEnv: bool = False
     isMixingEnabled: bool = True
 
@@ -46,17 +71,27 @@ class ZegoParam(Part):
 
 
 class AgoraParam(Part):
-    """What an AGORA channel needs."""
+    """What an AGORA channel needs. The vendor's own limits are lower: 32, 64 and some hundred characters."""
 
-    appId: Text
-    channel: Text
-    token: str | None = None
-    uid: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    appId: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    channel: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    token: Annotated[str, StringConstraints(max_length=4096)] | None = None
+    uid: Annotated[int, Field(ge=0, le=MAX_UID)] | None = None
     isMixingEnabled: bool = True
     channelProfile: Flag = 0
-    subscribeMode: str | int | None = None
+    subscribeMode: Literal["AUTO", "TRUSTED", "UNTRUSTED"] | None = None
     trustedUserIdList: UserIds | None = None
     untrustedUserIdList: UserIds | None = None
+
+    @model_validator(mode="after")
+    def _somebody_to_hear(self) -> AgoraParam:
+        if self.subscribeMode == "UNTRUSTED" and not self.isMixingEnabled and not self.untrustedUserIdList:
+            raise PydanticCustomError(
+                "needed_for_mode",
+                "is required for subscribeMode {mode}",
+                {"field": "untrustedUserIdList", "mode": self.subscribeMode},
+            )
+        return self
 
 
 class TrtcParam(Part):
@@ -67,7 +102,7 @@ class TrtcParam(Part):
     userId: UserName
     userSig: Text
     roomId: Annotated[int, Field(ge=1, le=4294967294)] | None = None
-    strRoomId: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    strRoomId: Annotated[Given, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = None
 
     @model_validator(mode="after")
     def _one_room(self) -> TrtcParam:
@@ -90,7 +125,7 @@ class Data(Part):
     tokenId: Text
     btId: Annotated[str, StringConstraints(min_length=1, max_length=128)]
     streamType: Literal["NORMAL", "ZEGO", "AGORA", "TRTC", "VOLC", "ALI"]
-    url: Text | None = None
+    url: Given = None
     lang: Literal[
         "zh", "en", "ar", "hi", "es", "fr", "ru", "pt", "id", "de", "ja", "tr", "vi", "it", "th", "tl", "ko",
         "ms", "auto",
@@ -152,7 +187,7 @@ class StartRequest(Part):
     @field_validator("type")
     @classmethod
     def _known_types(cls, value: str) -> str:
-        return _known(value, names.TYPE_NAMES)
+        return _known(value, {**names.TYPE_NAMES, **names.TYPE_SETS})
 
     @field_validator("businessType")
     @classmethod
@@ -186,7 +221,7 @@ class QueryRequest(Part):
     acceptLang: Literal["zh", "en"] = "zh"
 
 
-def _known(value: str, known: dict[str, Any]) -> str:
+def _known(value: str, known: Mapping[str, object]) -> str:
     unknown = names.first_unknown(names.split(value), known)
     if unknown is not None:
         raise PydanticCustomError(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import run
+from tests.support.commands import ROOT, run
 from tests.support.daemon_process import configuration
 from tests.support.media_server import HttpServer
 from tests.support.speech import fit, join, speech_pcm, write_wav
@@ -101,3 +104,25 @@ def test_lists_are_read_and_searched(tmp_path: Path) -> None:
     refused = run("lists", "check", str(tmp_path), cwd=tmp_path)
     assert refused.returncode == 1
     assert "brands.txt" in refused.stderr
+
+
+def test_moderate_knows_its_languages(insult: Path, tmp_path: Path) -> None:
+    done = run("moderate", str(insult), "--lang", "klingon", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "klingon is not among" in done.stderr
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").stdout.strip() == f"audiowarden {version('audiowarden')}"
+
+
+def test_a_command_loads_no_more_than_it_needs() -> None:
+    """An operator who lists models does not wait for the recogniser's libraries."""
+    script = (
+        "import sys; from daemon.cli.main import app; app(['models', '--help'], standalone_mode=False); "
+        "print({'av', 'faster_whisper', 'aiohttp', 'onnxruntime'} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stderr.strip() == "set()"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -31,13 +32,18 @@ def _media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(name="enrolled")
-def _enrolled(media: Path, tmp_path: Path) -> Path:
-    """A folder in which Joe is enrolled."""
-    folder = tmp_path / "enrolled"
+@pytest.fixture(name="enrolled_once", scope="module")
+def _enrolled_once(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("enrolled")
     done = run(folder, "enrol", "Joe", str(media / "first.wav"), str(media / "second.wav"))
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture(name="enrolled")
+def _enrolled(enrolled_once: Path, tmp_path: Path) -> Path:
+    """A folder in which Joe is enrolled."""
+    return shutil.copytree(enrolled_once, tmp_path / "enrolled")
 
 
 def test_a_person_is_enrolled_shown_and_forgotten(media: Path, enrolled: Path) -> None:

@@ -114,9 +114,11 @@ SENT: dict[str, tuple[type[Message], Callable[[], dict[str, Any] | None]]] = {
     "listed": (Callback, lambda: call().window(LISTED)),
     "trtc": (Callback, lambda: call(**TRTC).window(window())),
     "agora": (Callback, lambda: call(**AGORA).window(window())),
+    "one of a room": (Callback, lambda: call(**AGORA).window(window(user="4294967295", slot=3))),
     "end": (Callback, lambda: call(returnFinishInfo=1).end(GONE, 8)),
     "finished": (Callback, lambda: call(returnFinishInfo=1).end(StreamEnd(None, 41.6), 8)),
     "lost": (FailureCallback, lambda: call().window(window(failure=Failure.OVERLOAD))),
+    "surplus": (FailureCallback, lambda: call("en").window(window(failure=Failure.SURPLUS, user="33"))),
     "given up": (FailureCallback, lambda: call("en").end(GONE, 8)),
     "crashed": (
         FailureCallback,

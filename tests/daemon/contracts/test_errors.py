@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from config.settings import AccountSettings
+from config.accounts import AccountSettings
 from daemon.accounts import Accounts
 from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.routes import AudioStreamRoutes

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from config.settings import PullTemplates
+from config.accounts import PullTemplates
 from config.taxonomy import load_taxonomy
 from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract
 from daemon.contracts.audiostream.pulls import NotConfiguredError
+from pipeline.rooms.channel import Channel
 from tests.daemon.contracts.requests import request
 from tests.support.accounts import account
 
@@ -26,10 +27,16 @@ ZEGO = {"streamId": "s-1", "roomId": "r-1"}
 
 
 def call(
-    stream_type: str, params: dict[str, Any], templates: dict[str, str] | None = None
+    stream_type: str,
+    params: dict[str, Any],
+    templates: dict[str, str] | None = None,
+    *,
+    agora_sdk: bool = False,
 ) -> AudioStreamCall:
     contract = AudioStreamContract(
-        load_taxonomy(), [account(pull_templates=TEMPLATES if templates is None else templates)]
+        load_taxonomy(),
+        [account(pull_templates=TEMPLATES if templates is None else templates)],
+        agora_sdk=agora_sdk,
     )
     field = f"{stream_type.lower()}Param"
     body = request(data={"streamType": stream_type, "url": ..., field: params})
@@ -106,6 +113,35 @@ def test_of_separate_streams_the_user_is_named() -> None:
 def test_without_a_template_it_says_what_to_set(stream_type: str, params: dict[str, Any]) -> None:
     with pytest.raises(NotConfiguredError, match=rf"pull_templates\.{stream_type.lower()}"):
         call(stream_type, params, {})
+
+
+def test_with_the_sdk_a_channel_is_joined_whatever_the_template() -> None:
+    joined = call("AGORA", AGORA, agora_sdk=True)
+    assert joined.spec.channel == Channel("app", "sing & talk", "t", 5, mixed=True, broadcast=False)
+    assert (joined.spec.url, joined.spec.user, joined.spec.separate) == ("", None, False)
+    assert joined.identity == call("AGORA", AGORA).identity
+    assert joined.spec.backoff == call("AGORA", AGORA).spec.backoff
+    assert call("AGORA", AGORA, {}, agora_sdk=True).spec == joined.spec
+    assert "token" not in repr(joined.spec.channel)
+    assert call("ZEGO", ZEGO, agora_sdk=True).spec.channel is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "heard"),
+    [
+        ({}, {"1", "22", "333"}),
+        ({"subscribeMode": "AUTO", "trustedUserIdList": ["22"]}, {"1", "22", "333"}),
+        ({"subscribeMode": "TRUSTED", "trustedUserIdList": ["22", 333]}, {"1"}),
+        ({"subscribeMode": "TRUSTED"}, {"1", "22", "333"}),
+        ({"subscribeMode": "UNTRUSTED", "untrustedUserIdList": [22, "0333"]}, {"22", "333"}),
+    ],
+)
+def test_who_is_listened_to(asked: dict[str, Any], heard: set[str]) -> None:
+    separate = call("AGORA", {**AGORA, "isMixingEnabled": False, **asked}, agora_sdk=True).spec
+    assert separate.separate
+    assert separate.channel is not None
+    assert {user for user in ("1", "22", "333") if separate.channel.wants(user)} == heard
+    assert Channel.of(separate.channel.document()) == separate.channel
 
 
 @pytest.mark.parametrize(

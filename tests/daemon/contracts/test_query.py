@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
-from config.settings import AccountSettings
+from config.accounts import AccountSettings
 from daemon.accounts import Accounts
 from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.routes import AudioStreamRoutes

@@ -10,12 +10,18 @@ from pydantic import ValidationError
 from config.taxonomy import RiskType, load_taxonomy
 from daemon.contracts.audiostream import replies
 from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract
+from daemon.contracts.audiostream.schema import StartRequest
 from tests.daemon.contracts.requests import request
 from tests.support.accounts import account
 
 
 def accept(body: dict[str, Any]) -> AudioStreamCall:
     return AudioStreamContract(load_taxonomy(), [account()]).accept("a" * 32, "acme", body)
+
+
+def agora(**params: Any) -> dict[str, Any]:
+    """A request for an AGORA channel."""
+    return request(data={"streamType": "AGORA", "agoraParam": {"appId": "a", "channel": "c", **params}})
 
 
 def refusal(body: dict[str, Any], language: str = "en") -> str:
@@ -63,6 +69,16 @@ def refusal(body: dict[str, Any], language: str = "en") -> str:
             request(data={"streamType": "AGORA", "agoraParam": {"appId": "a", "channel": "c", "uid": 2**32}}),
             "data.agoraParam.uid must be at most 4294967295",
         ),
+        (
+            agora(isMixingEnabled=False, subscribeMode="UNTRUSTED"),
+            "data.agoraParam.untrustedUserIdList is required for subscribeMode UNTRUSTED",
+        ),
+        (agora(token="t" * 4097), "data.agoraParam.token takes at most 4096 characters"),
+        (agora(subscribeMode="SOME"), "data.agoraParam.subscribeMode must be one of 'AUTO'"),
+        (agora(trustedUserIdList=["12a"]), "data.agoraParam.trustedUserIdList must be uint32 numbers"),
+        (agora(trustedUserIdList=["4294967296"]), "data.agoraParam.trustedUserIdList must be uint32"),
+        (agora(trustedUserIdList=[True]), "data.agoraParam.trustedUserIdList must be uint32 numbers"),
+        (agora(trustedUserIdList=[1] * 1001), "data.agoraParam.trustedUserIdList takes at most 1000 items"),
         (
             request(
                 data={
@@ -117,6 +133,22 @@ def test_data_must_be_an_object() -> None:
 
 def test_messages_follow_accept_lang() -> None:
     assert refusal(request(data={"btId": ...}), "zh") == "参数不合法: data.btId 必填"
+
+
+def test_the_vendors_default_types_are_taken() -> None:
+    call = accept(request(type="DEFAULT"))
+    assert call.spec.risks == {RiskType.POLITICS, RiskType.PORN, RiskType.AD, RiskType.MOAN}
+    assert "unknown type 'DEFAULT'" in refusal(request(businessType="DEFAULT"))
+
+
+def test_empty_fields_count_as_absent() -> None:
+    """As a structure in Go is written out: every field is there."""
+    zego = {"tokenId": "t", "streamId": "", "roomId": "r", "testEnv": False}
+    body = request(data={"streamType": "ZEGO", "url": "", "zegoParam": zego})
+    data = StartRequest.model_validate(body).data
+    assert data.zegoParam is not None
+    assert (data.url, data.zegoParam.streamId, data.zegoParam.roomId) == (None, None, "r")
+    assert "data.url" in refusal(request(data={"url": ""}))
 
 
 def test_the_vendors_demo_request_is_taken() -> None:

@@ -39,6 +39,27 @@ PRAGMA user_version = 1;
 """
 
 
+VERSION_2 = """
+CREATE INDEX dead_letters_by_group ON dead_letters (grp, id);
+CREATE INDEX dead_letters_by_age ON dead_letters (buried_at);
+CREATE TABLE history (
+    id INTEGER PRIMARY KEY, grp TEXT NOT NULL, place INTEGER NOT NULL, account TEXT NOT NULL,
+    kept_at REAL NOT NULL, body BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX history_by_place ON history (grp, place);
+CREATE INDEX history_by_age ON history (kept_at);
+INSERT INTO history VALUES (1, 's', 3, 'acme', 9e9, x'789c010000ffff00000001');
+PRAGMA user_version = 2;
+"""
+
+
+def write_version_2(folder: Path) -> Path:
+    path = write_version_1(folder)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_2)
+    return path
+
+
 def write_version_1(folder: Path) -> Path:
     path = folder / FILE_NAME
     with contextlib.closing(sqlite3.connect(path)) as connection:
@@ -75,18 +96,32 @@ async def test_a_file_of_version_1_is_upgraded_with_what_is_in_it(tmp_path: Path
     await ledger.close()
 
 
+async def test_a_file_of_version_2_is_upgraded_with_its_history(tmp_path: Path) -> None:
+    write_version_2(tmp_path)
+    for again in (False, True):
+        ledger = await SqliteLedger.open(tmp_path)
+        page = await ledger.history.page("acme", "s", 0, 9, 99)
+        assert page is not None
+        assert [record.place for record in page.records] == [3]
+        assert await ledger.streams.count() == 1
+        assert await ledger.documents.create("asset", "acme", "1", b"kept") is not again
+        assert await ledger.documents.get("asset", "acme", "1") == b"kept"
+        await ledger.close()
+
+
 async def test_an_upgraded_file_is_a_new_file(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
-    (tmp_path / "old").mkdir()
-    write_version_1(tmp_path / "old")
+    for name, write in (("first", write_version_1), ("second", write_version_2)):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name)
     tables = []
-    for name in ("new", "old"):
+    for name in ("new", "first", "second"):
         await (await SqliteLedger.open(tmp_path / name)).close()
         with contextlib.closing(sqlite3.connect(tmp_path / name / FILE_NAME)) as connection:
             rows = connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
         tables.append([(name, "".join((sql or "").split())) for name, sql in rows])
 
-    assert tables[0] == tables[1]
+    assert tables[0] == tables[1] == tables[2]
 
 
 async def test_beside_a_daemon_nothing_is_upgraded_or_created(tmp_path: Path) -> None:

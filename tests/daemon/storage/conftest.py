@@ -1,10 +1,13 @@
-"""What the tests of the clip store share."""
+"""What the tests of the stores share."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.support.clip_store import Clock
+from tests.support.object_store import object_credentials, object_server
+
+__all__ = ["clock", "object_credentials", "object_server"]
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from daemon.storage.addresses import Denial, SignedAddresses
 from daemon.storage.interfaces import StorageError
-from daemon.storage.local import MAX_RETENTION_S, Denial
+from daemon.storage.local import MAX_RETENTION_S
 from tests.support.clip_store import START_S, Clock, files, opened, parts
 
 HOUR_S = 3600
@@ -101,7 +102,8 @@ async def test_only_clips_have_names(name: str, tmp_path: Path, clock: Clock) ->
     with pytest.raises(StorageError, match="cannot be the name of a clip"):
         await store.put(name, b"sound")
     # Even signed with the right secret: the pattern stands before the signature.
-    signature = store._sign(name, "1800000000")
+    ours = SignedAddresses("", (tmp_path / "clips.key").read_bytes())
+    signature = ours.address("clips", name, 1_800_000_000).rpartition("=")[2]
     assert await store.find(name, "1800000000", signature) is Denial.FORGED
     assert files(tmp_path) == []
 
@@ -163,7 +165,7 @@ def test_the_secret_is_made_once_and_for_its_owner_alone(tmp_path: Path, clock: 
 
 async def test_all_that_start_at_once_share_one_secret(tmp_path: Path, clock: Clock) -> None:
     stores = await asyncio.gather(*(asyncio.to_thread(opened, tmp_path, clock) for _ in range(16)))
-    assert len({store._sign("a.mp3", "1") for store in stores}) == 1
+    assert len({await store.put("a.mp3", b"sound") for store in stores}) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"x" * 33])

@@ -11,6 +11,7 @@ import pytest
 
 from models.errors import OverloadedError, RecognitionError
 from models.recognition.batcher import SECOND_TRIES_PER_WORKER, Batcher
+from models.recognition.seats import Seats
 from models.results import Transcript
 from tests.support.recogniser import PATIENCE_S, NumberRecogniser, window
 
@@ -286,3 +287,40 @@ async def test_the_cost_of_a_window_is_measured() -> None:
         await until(lambda: batcher.reading == 0)
         assert (batcher.cost_s or 0) > 0
         assert batcher.delay_s == 0
+
+
+async def test_without_second_tries_a_doubtful_reading_is_the_answer_and_says_so() -> None:
+    recogniser = NumberRecogniser()
+    recogniser.doubtful = {2}
+    batcher = Batcher(recogniser, second_tries=False)
+    sure, doubtful = await asyncio.gather(*ask(batcher, "a", 1, 2))
+    assert (sure.doubtful, doubtful.doubtful, doubtful.text) == (False, True, "window 2")
+    assert recogniser.calls == [[1, 2]] or recogniser.calls == [[1], [2]]
+    assert await batcher.close(PATIENCE_S)
+
+
+async def test_what_was_read_again_is_not_doubtful_any_more() -> None:
+    recogniser = NumberRecogniser()
+    recogniser.doubtful = {2}
+    async with batching(recogniser) as batcher:
+        [answer] = await asyncio.gather(*ask(batcher, "a", 2))
+    assert (answer.text, answer.doubtful) == ("window 2 again", False)
+
+
+async def test_batchers_that_share_a_seat_take_turns() -> None:
+    seats = Seats(1)
+    small, large = NumberRecogniser(held=True), NumberRecogniser(held=True)
+    first, second = Batcher(small, seats=seats), Batcher(large, seats=seats)
+    blocker = await busy(first, small)
+    beside = ask(second, "a", 1)
+    await until(lambda: seats.waiting == 1)
+    behind = ask(first, "b", 2)
+    assert large.calls == [], "the seat is taken"
+    small.allow()
+    await until(lambda: large.calls == [[1]])
+    assert small.calls == [[99]], "who came later waits, though it read before"
+    large.let_go()
+    small.let_go()
+    assert await texts([blocker, *beside, *behind]) == ["window 99", "window 1", "window 2"]
+    assert await first.close(PATIENCE_S)
+    assert await second.close(PATIENCE_S)

@@ -11,8 +11,8 @@ from models.hearing import Hearing, Senses
 from models.interfaces import Samples, Scores, Voiceprint
 from models.results import AudioSpans, SoundFinding
 from models.songs.detector import LABELS, EnrolledSongDetector
-from models.songs.enrolment import frames_of, known_as, landmarks_of
-from models.songs.index import NewRecording, SongIndex
+from models.songs.enrolment import known_as, new_recording
+from models.songs.index import SongIndex
 from pipeline.audio import to_samples
 from tests.support.music import mixed, music, played_at, to_pcm
 from tests.support.speech import join, noise, silence, tone
@@ -51,10 +51,7 @@ def detect(index: SongIndex, samples: Samples, before: Samples | None = None) ->
 def _index() -> SongIndex:
     risks = (RiskType.ANTHEN, RiskType.BANEDAUDIO, RiskType.COPYRIGHTSONGS, RiskType.COPYRIGHTSONGS)
     return SongIndex().enrol(
-        [
-            NewRecording(f"song {seed}", risk, frames_of(music(seed)), landmarks_of(music(seed)))
-            for seed, risk in zip(SEEDS, risks, strict=True)
-        ]
+        [new_recording(f"song {seed}", risk, music(seed)) for seed, risk in zip(SEEDS, risks, strict=True)]
     )
 
 
@@ -119,7 +116,7 @@ def test_what_could_not_be_recognised_again_is_refused(
     pcm: np.ndarray[tuple[int], np.dtype[np.int16]],
 ) -> None:
     with pytest.raises(EnrolmentError, match="nothing in it could be recognised again"):
-        landmarks_of(to_samples(pcm))
+        new_recording("song", RiskType.ANTHEN, to_samples(pcm))
 
 
 def test_a_recording_is_known_under_another_name(index: SongIndex) -> None:

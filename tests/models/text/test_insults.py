@@ -77,3 +77,11 @@ def test_any_text_is_taken(text: str) -> None:
         for span in finding.spans:
             assert 0 <= span.start < span.end <= len(text)
             assert text[span.start : span.end].strip()
+
+
+def test_a_wary_one_reports_what_the_other_lets_pass() -> None:
+    wary = InsultClassifier(wary=True)
+    for text in ("what the hell is wrong with this game", "a stupid game for stupid losers"):
+        assert INSULTS.classify(text, "en") == []
+        assert [each.label for each in wary.classify(text, "en")] == [LABEL]
+    assert wary.classify("the weather will stay dry until the weekend", "en") == []

@@ -21,9 +21,11 @@ from pipeline.ingest.frames import (
     item_frame,
     item_of,
     open_frame,
+    opened_of,
     position_of,
     read_frame,
 )
+from pipeline.rooms.channel import MAX_LISTED_USERS, Channel, Wanted
 from pipeline.source import Position, SourceError, SourceFault
 from tests.support.speech import noise
 
@@ -67,6 +69,34 @@ async def test_a_lost_window_a_failure_and_a_position_arrive() -> None:
         frame = await across(open_frame(1, "rtmp://live.test/ä/b", "name", position))
         assert position_of(frame) == position
         assert frame.text_of("url") == "rtmp://live.test/ä/b"
+
+
+async def test_a_users_windows_and_a_channel_arrive() -> None:
+    for sent in (
+        LostWindow(4, 1_700_000_000.5, 10.0, "11", 3),
+        LostWindow(5, 1_700_000_000.5, 0.0, "4294967295", 3, surplus=True),
+    ):
+        assert item_of(await across(item_frame(1, sent, live=True))) == sent
+    got = item_of(await across(item_frame(1, Window(7, noise(1), 5.0, 1.0, 0.5, "11", 0), live=True)))
+    assert (got.user, got.slot, got.index) == ("11", 0, 7)
+    users = tuple(str(2**32 - 1 - number) for number in range(MAX_LISTED_USERS))
+    for channel in (
+        Channel("app", "ä room", "secret", 2**32 - 1, mixed=True, broadcast=False),
+        Channel("a" * 256, "c" * 256, "t" * 4096, 0, False, True, Wanted.LISTED, users),
+    ):
+        assert opened_of(await across(open_frame(1, channel, "name", Position()))) == channel
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"uid": True}, {"token": None}, {"wanted": "none"}, {"listed": [5]}, {"more": 1}, {"mixed": 1}],
+)
+async def test_a_channel_that_is_none_is_refused(change: dict[str, object]) -> None:
+    channel = Channel("app", "room", "t", 0, mixed=True, broadcast=True)
+    documents: tuple[object, ...] = ({**channel.document(), **change}, None, [], "x")
+    for document in documents:
+        with pytest.raises(FrameError, match="wrong channel"):
+            opened_of(Frame(Kind.OPEN, 1, {"channel": document}))
 
 
 async def test_the_end_of_a_connection_is_none_even_within_a_frame() -> None:

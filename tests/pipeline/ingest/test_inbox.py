@@ -8,7 +8,7 @@ from pipeline.audio import LostWindow, Window
 from pipeline.ingest.frames import Frame, FrameError, Kind, failure_frame, item_frame
 from pipeline.ingest.inbox import MAX_WHOLE, Inbox
 from pipeline.source import Position, SourceError, SourceFault
-from tests.support.streams import spoken_window
+from tests.support.streams import spoken_window, voiced_window
 
 ORIGIN = 1000.0
 HEARD = Frame(Kind.HEARD, 1, {"live": True})
@@ -135,3 +135,23 @@ def test_a_process_that_does_not_keep_to_the_protocol_is_found_out() -> None:
         inbox.receive(window(index))
     with pytest.raises(FrameError, match="more windows"):
         inbox.receive(window(5 + MAX_WHOLE))
+
+
+async def test_of_a_lost_room_each_user_who_was_heard_lately_lost_a_window() -> None:
+    inbox = Inbox(Position(ORIGIN, 5), Clock(ORIGIN + 47), voices=4)
+    for index, (user, slot) in enumerate((("away", 0), ("11", 2), ("22", 3), ("11", 3)), 5):
+        inbox.receive(item_frame(1, voiced_window(index, user, slot, ORIGIN), live=True))
+    inbox.cut_off("lost")
+    items = [await inbox.get() for _ in range(6)]
+    lost = [each for each in items if isinstance(each, LostWindow)]
+    assert [(each.index, each.user, each.place) for each in lost] == [(9, "11", 4), (10, "22", 4)]
+    with pytest.raises(SourceError, match="lost"):
+        await inbox.get()
+
+
+async def test_a_room_may_send_a_window_of_every_voice() -> None:
+    inbox = Inbox(Position(), voices=2)
+    for index in range(2 * MAX_WHOLE):
+        inbox.receive(item_frame(1, voiced_window(index, "11", index), live=True))
+    with pytest.raises(FrameError, match="more windows"):
+        inbox.receive(item_frame(1, voiced_window(2 * MAX_WHOLE, "11", 2 * MAX_WHOLE), live=True))

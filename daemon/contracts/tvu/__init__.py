@@ -1,0 +1,1 @@
+"""The contract of recorded media: audio and media exports."""

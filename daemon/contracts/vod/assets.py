@@ -1,0 +1,145 @@
+"""The assets of all projects, as documents in the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from daemon.ledger.interfaces import Documents
+from daemon.storage.interfaces import Location
+
+KIND = "vod.asset"
+AUDIO_FOLDER = "extracted-audio"
+"""Under the media root: audio of assets that are at an address, unless another place was asked for."""
+
+
+class AssetStatus(StrEnum):
+    """How an asset is, in the vendor's words."""
+
+    CREATED = "CREATED"
+    WAITING = "WAITING_TRANSCODE"
+    WORKING = "TRANSCODING"
+    SUCCEEDED = "TRANSCODE_SUCCEED"
+    FAILED = "TRANSCODE_FAILED"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An object in a store, or a folder of one."""
+
+    bucket: str
+    region: str
+    key: str
+
+    @property
+    def location(self) -> Location:
+        """Where the store is."""
+        return Location(self.bucket, self.region)
+
+    def child(self, name: str) -> Place:
+        """Return an object in this folder."""
+        return replace(self, key=f"{self.key}/{name}" if self.key else name)
+
+    @property
+    def folder(self) -> Place:
+        """The folder that an object is in."""
+        return replace(self, key=self.key.rpartition("/")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A recording that was registered, or audio that was extracted from one."""
+
+    asset_id: str
+    title: str
+    created_at: float
+    """Seconds since the epoch, as is `modified_at`."""
+    modified_at: float
+    status: AssetStatus = AssetStatus.CREATED
+    description: str = ""
+    video_type: str = ""
+    category_id: int = -1
+    tags: str = ""
+    url: str = ""
+    """Where it is, when it is not in a store."""
+    place: Place | None = None
+    """Where it is in a store. Of audio: where it will be."""
+    output: Place | None = None
+    """The folder for what is made of it; None: beside it."""
+    made_from: str = ""
+    """Of audio: the asset that it is extracted from."""
+    meta_data: Mapping[str, Any] = field(default_factory=dict)
+    """What is known of its content, in the vendor's fields."""
+    error_code: str = ""
+    error_msg: str = ""
+    """Why there is no audio."""
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        path = self.url.partition("?")[0].partition("#")[0] if self.place is None else self.place.key
+        return path.rpartition("/")[2]
+
+    @property
+    def results(self) -> Place:
+        """The folder for what is made of it."""
+        if self.output is not None:
+            return self.output
+        return Place("", "", AUDIO_FOLDER) if self.place is None else self.place.folder
+
+    @classmethod
+    def read(cls, body: bytes) -> Asset:
+        """Read what `write` wrote."""
+        document = json.loads(body)
+        places = {
+            name: None if document[name] is None else Place(**document[name]) for name in ("place", "output")
+        }
+        return cls(**{**document, **places, "status": AssetStatus(document["status"])})
+
+    def write(self) -> bytes:
+        """Return it as JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False).encode()
+
+
+class Assets:
+    """All assets. Everything raises LedgerError."""
+
+    def __init__(self, documents: Documents, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives epoch seconds."""
+        self._documents = documents
+        self._clock = clock
+
+    def now(self) -> float:
+        """Return epoch seconds, as assets count them."""
+        return self._clock()
+
+    async def get(self, account: str, asset_id: str) -> Asset | None:
+        """Return an account's asset."""
+        body = await self._documents.get(KIND, account, asset_id)
+        return None if body is None else Asset.read(body)
+
+    async def register(self, account: str, asset: Asset) -> None:
+        """Keep an asset, unless there is one with this id."""
+        await self._documents.create(KIND, account, asset.asset_id, asset.write())
+
+    async def change(self, account: str, asset: Asset) -> None:
+        """Keep what has become of an asset."""
+        changed = replace(asset, modified_at=self._clock())
+        await self._documents.replace(KIND, account, asset.asset_id, changed.write())
+
+
+def new_asset_id() -> str:
+    """Return an id that nobody has had: 32 hex characters, as the vendor's are."""
+    return uuid.uuid4().hex
+
+
+def audio_asset_id(account: str, asset_id: str, audio_format: str) -> str:
+    """Return the id of an asset's audio: the same for the same wish, so that asking twice extracts once."""
+    return hashlib.sha256(f"{account}\n{asset_id}\n{audio_format}".encode()).hexdigest()[:32]

@@ -1,0 +1,171 @@
+"""What an export is: which part of which recording becomes what, and where. Knows no vendor's field names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from daemon.storage.interfaces import Location
+from pipeline.recording.recording import RecordingError, RecordingFault
+
+MAX_DURATION_S = 86_400.0
+"""Of one export: a day."""
+
+
+class Form(StrEnum):
+    """What a span becomes; the value is the usual suffix of its file."""
+
+    FLAC = "flac"
+    WAV = "wav"
+    MP3 = "mp3"
+    M4A = "m4a"
+    OGG = "ogg"
+    TS = "ts"
+    MP4 = "mp4"
+    MOV = "mov"
+    JPEG = "jpg"
+    PLAYLIST = "m3u8"
+    """A JSON document with the playlist of the span."""
+    SEALED_PLAYLIST = "sealed"
+    """The same, encrypted."""
+
+    @property
+    def content_type(self) -> str:
+        """The media type it is stored with."""
+        return CONTENT_TYPES[self]
+
+
+AUDIO_FORMS = (Form.FLAC, Form.WAV, Form.MP3, Form.M4A, Form.OGG)
+VIDEO_FORMS = (Form.TS, Form.MP4, Form.MOV)
+CONTENT_TYPES = {
+    Form.FLAC: "audio/flac",
+    Form.WAV: "audio/wav",
+    Form.MP3: "audio/mpeg",
+    Form.M4A: "audio/mp4",
+    Form.OGG: "audio/ogg",
+    Form.TS: "video/mp2t",
+    Form.MP4: "video/mp4",
+    Form.MOV: "video/quicktime",
+    Form.JPEG: "image/jpeg",
+    Form.PLAYLIST: "application/json",
+    Form.SEALED_PLAYLIST: "application/json",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object in a store."""
+
+    location: Location
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebAddress:
+    """Media behind an http or https address."""
+
+    url: str
+
+
+MediaSource = StoredObject | WebAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a recording: from a place on its timeline, or from a moment."""
+
+    start_s: float | None = None
+    """On the recording's timeline; with `moment` it counts only when the recording's beginning is unknown."""
+    duration_s: float | None = None
+    """None: up to the recording's end."""
+    moment: float | None = None
+    """Seconds since the epoch at which the span begins."""
+    begins_at: float | None = None
+    """Seconds since the epoch at which the recording begins, if it does not say so itself."""
+
+    def recording_began_at(self, says: float | None) -> float | None:
+        """Return when the recording began, in seconds since the epoch; `says` is what it says itself."""
+        if says is not None:
+            return says
+        if self.begins_at is None and self.moment is not None and self.start_s is not None:
+            return self.moment - self.start_s
+        return self.begins_at
+
+    def start_on(self, says: float | None) -> float:
+        """Return where on the timeline of a recording the span begins, in seconds.
+
+        `says` is when the recording says that it began. Raises RecordingError: it cannot be told.
+        """
+        began_at = self.recording_began_at(says)
+        if self.moment is not None and began_at is not None:
+            return self.moment - began_at
+        if self.start_s is None:
+            text = "the recording does not say when it began, so a moment cannot be found in it"
+            raise RecordingError(RecordingFault.INVALID, text)
+        return self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One export, whoever asked for it."""
+
+    sources: tuple[MediaSource, ...]
+    """The first one that is there is taken."""
+    span: Span
+    form: Form
+    target: StoredObject
+    replace: bool = True
+    """Whether an object in the target's place is replaced."""
+    mono: bool = False
+    """Of audio: a piece, exact to the sample, in mono; else all of it, with its channels."""
+    sample_rate_hz: int | None = None
+    """Of audio; None: the source's."""
+    join: bool = True
+    """TS: whole segments may be joined by the store itself, if it can."""
+    ahead: int = 4
+    """Segments that are fetched at once."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """Goes into a playlist's document as it is."""
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON, for the ledger; it holds no secret."""
+        written: dict[str, Any] = _EXPORTS.dump_python(self, mode="json")
+        return written
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Export:
+        """Build it from what `document` returned."""
+        return _EXPORTS.validate_python(document)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export has become."""
+
+    start_s: float
+    """Where on the recording's timeline the result truly begins: a key frame or segment before the span."""
+    duration_s: float
+    lacking_s: float
+    """So much of the span the recording does not hold."""
+    began_at: float | None
+    """Seconds since the epoch of the result's beginning, where that is known."""
+    joined: bool = False
+    """Whether the store did it by itself."""
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        written: dict[str, Any] = _RESULTS.dump_python(self, mode="json")
+        return written
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Exported:
+        """Build it from what `document` returned."""
+        return _RESULTS.validate_python(document)
+
+
+_EXPORTS = TypeAdapter(Export)
+_RESULTS = TypeAdapter(Exported)

@@ -1,0 +1,92 @@
+"""Where jobs do what blocks: threads of their own, and a folder each for what they make."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from config.errors import AudiowardenError
+
+log = structlog.get_logger()
+
+FOLDER = "jobs"
+READ_BYTES = 1024 * 1024
+
+T = TypeVar("T")
+
+
+class WorkshopError(AudiowardenError):
+    """The folder of a job's files cannot be made: the disk is full, or not ours."""
+
+    retryable = True
+
+
+class Workshop:
+    """Threads and folders for the jobs of one daemon."""
+
+    def __init__(self, data_dir: Path, at_once: int) -> None:
+        """Throw away what a daemon that died left in `data_dir/jobs`; blocks. Raises WorkshopError."""
+        self._folder = data_dir / FOLDER
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="job")
+        try:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise WorkshopError(f"cannot use the folder {self._folder}: {error.strerror}") from None
+
+    def close(self) -> None:
+        """Let the threads end; their work has."""
+        self._threads.shutdown(wait=False)
+
+    @asynccontextmanager
+    async def bench(self) -> AsyncIterator[Path]:
+        """Make a folder that is gone afterwards. Raises WorkshopError."""
+        try:
+            folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._folder))
+        except OSError as error:
+            raise WorkshopError(f"no file can be written in {self._folder}: {error.strerror}") from None
+        try:
+            yield folder
+        finally:
+            # A thread of its own: a cancelled job leaves nothing behind either.
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+
+    async def run(self, work: Callable[[Callable[[], bool]], T], cancel: Callable[[], None]) -> T:
+        """Run `work` in a thread and return its result.
+
+        When this is cancelled, the function that `work` got says True from then on, `cancel` is called to
+        end what blocks, and this goes on when the thread has ended.
+        """
+        unwanted = threading.Event()
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work, unwanted.is_set)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            unwanted.set()
+            cancel()
+            await asyncio.wait((running,))
+            if not running.cancelled() and (error := running.exception()) is not None:
+                log.debug("job_thread_ended", error=type(error).__name__)
+            raise
+
+
+async def chunks_of(path: Path, told: Callable[[int], None]) -> AsyncGenerator[bytes, None]:
+    """Yield a file's bytes; `told` gets how many have been yielded so far."""
+    given = 0
+    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        while data := await asyncio.to_thread(file.read, READ_BYTES):
+            yield data
+            given += len(data)
+            told(given)
+    finally:
+        file.close()

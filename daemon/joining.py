@@ -1,0 +1,63 @@
+"""Which bytes of a store, one after the other, are a span of a recording."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from daemon.playlists import segments_of
+from daemon.storage.interfaces import CannotJoinError, Location, MissingObjectError, ObjectStore, Piece
+from pipeline.recording.recording import Container, Recording, RecordingError, RecordingFault, Segment
+
+LOOKUPS_AT_ONCE = 16
+
+
+def joinable(recording: Recording, start_s: float, end_s: float) -> tuple[Segment, ...]:
+    """Return the whole segments that hold a span, if written one after the other they are a file.
+
+    That is so for MPEG-TS in the clear whose time stamps go on. Raises CannotJoinError, and RecordingError
+    when the recording holds nothing of the span.
+    """
+    if recording.container is not Container.MPEGTS or recording.sound is not None:
+        raise CannotJoinError("its segments are not MPEG-TS")
+    try:
+        segments = segments_of(recording, start_s, end_s)
+    except RecordingError as error:
+        if error.fault is RecordingFault.UNSUPPORTED:
+            raise CannotJoinError(str(error)) from None
+        raise
+    if any(each.missing for each in segments):
+        raise CannotJoinError("segments are missing in the span")
+    if any(each.key is not None or each.header is not None for each in segments):
+        raise CannotJoinError("its segments are encrypted")
+    if len({each.run for each in segments}) > 1:
+        raise CannotJoinError("its time stamps do not go on within the span")
+    return segments
+
+
+def check_reach(source: Location, target: Location) -> None:
+    """Raise CannotJoinError when no store has both: a folder reaches no bucket, and no other folder."""
+    if not (source.bucket and target.bucket) and source != target:
+        raise CannotJoinError("its segments are in another store than the target")
+
+
+async def pieces_of(store: ObjectStore, location: Location, segments: Sequence[Segment]) -> list[Piece]:
+    """Return where the bytes of segments are. Raises StorageError; MissingObjectError names no key."""
+    slots = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+    async def piece(segment: Segment) -> Piece:
+        if segment.span is not None:
+            return Piece(location, segment.name, segment.span.start, segment.span.end - segment.span.start)
+        async with slots:
+            info = await store.info(segment.name)
+        if info is None:
+            raise MissingObjectError("a segment of the recording is not there")
+        return Piece(location, segment.name, 0, info.size)
+
+    tasks = [asyncio.ensure_future(piece(each)) for each in segments]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

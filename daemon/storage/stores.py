@@ -1,0 +1,31 @@
+"""All places of objects that the configuration allows."""
+
+from __future__ import annotations
+
+from config.accounts import AccountSettings
+from daemon.storage.folder import FolderStore
+from daemon.storage.interfaces import Location, ObjectStore, RefusedError
+from daemon.storage.s3 import S3Store
+from daemon.storage.s3_clients import S3Clients
+
+
+class ConfiguredStores:
+    """The media root, and the buckets of the object store."""
+
+    def __init__(self, folder: FolderStore | None, clients: S3Clients) -> None:
+        """`folder`: None when no media root is configured."""
+        self._folder = folder
+        self._clients = clients
+
+    def at(self, location: Location) -> ObjectStore:
+        """Return the store of a location; opens no connection. Raises RefusedError."""
+        if location.bucket:
+            return S3Store(self._clients, location)
+        if self._folder is None:
+            raise RefusedError("no bucket is named, and there is no storage.local_root")
+        return self._folder
+
+
+def permitted(account: AccountSettings, bucket: str) -> bool:
+    """Say whether an account may use a bucket; the media root, without a bucket, may be used by all."""
+    return not bucket or account.buckets is None or bucket in account.buckets

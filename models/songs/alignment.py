@@ -1,0 +1,120 @@
+"""Whether a recording plays: all peaks of a window laid over those of the recording around a place."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.songs.fingerprint import LEVELS_PER_STEP, TICKS_PER_FRAME, Integers
+from models.songs.index import SongIndex
+from models.songs.peaks import STEPS_PER_OCTAVE, Floats, Peaks
+
+SPEEDS = 1.0 + 0.005 * np.arange(-4, 5)
+"""Playback speeds that are tried; those between lie near enough."""
+STEPS_FASTER = (STEPS_PER_OCTAVE * np.log2(SPEEDS)).astype(np.float32)
+NEAR_STEPS = 0.3
+"""A peak of the window is one of the recording when it lies so near: a seventh of a semitone."""
+LAG_TICKS = 2
+"""Lags are counted in 16 ms; three of them in a row count as one place."""
+MAX_LAGS = 40
+"""On either side of the place that is asked about: 0.64 s."""
+LAGS = 2 * MAX_LAGS + 1
+FULL_SHARE = 0.95
+"""Of the other lags so many have fewer pairs than are expected by chance. Not their mean: in music with a
+steady beat pairs gather at lags that are beats apart, and what only shares the beat would be named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """How well two sets of peaks fit.
+
+    `aligned` pairs of peaks fit at one lag and `speed`, `expected` ones at the fuller of the other lags;
+    `aligned_now` and `expected_now` are those in the part of the window that counts.
+    """
+
+    aligned: int
+    expected: int
+    aligned_now: int
+    expected_now: int
+    speed: float
+
+    @property
+    def surprise(self) -> float:
+        """Say how rarely so many fit by chance, see `surprise`."""
+        return surprise(self.aligned, self.expected)
+
+    @property
+    def surprise_now(self) -> float:
+        """Say the same of the part that counts."""
+        return surprise(self.aligned_now, self.expected_now)
+
+
+def align(index: SongIndex, place: int, asked: Peaks, middle: float, now: float) -> Alignment:
+    """Lay `asked` over the index so that frame `middle` of it lies at `place`, at each speed.
+
+    Frames from `now` on are the part that counts. Only pairs of about the same pitch are looked at, which
+    bounds the work: some thousands.
+    """
+    times = asked.times - np.float32(middle)
+    reach = TICKS_PER_FRAME * (np.abs(times).max(initial=0.0) * SPEEDS[-1]) + MAX_LAGS * LAG_TICKS
+    first, last = np.searchsorted(index.peak_places, [max(0, round(place - reach)), round(place + reach)])
+    ticks = index.peak_places[first:last].astype(np.int64) - place
+    steps = index.peak_levels[first:last].astype(np.float32) / np.float32(LEVELS_PER_STEP)
+    mine, theirs, higher = _of_a_pitch(asked.steps, steps)
+    asked_ticks = (times * TICKS_PER_FRAME)[mine]
+    counts = np.zeros((len(SPEEDS), LAGS), np.int64)
+    lags: list[Integers] = []
+    for number, speed in enumerate(SPEEDS):
+        near = np.abs(higher - STEPS_FASTER[number]) < NEAR_STEPS
+        lag = np.rint((asked_ticks - ticks[theirs] / speed) / LAG_TICKS).astype(np.int64) + MAX_LAGS
+        lags.append(np.where(near & (lag >= 0) & (lag < LAGS), lag, LAGS))
+        counts[number] = np.bincount(lags[-1], minlength=LAGS + 1)[:LAGS]
+    best, lag = _fullest(counts)
+    is_now = times[mine] >= now - middle
+    counts_now = np.bincount(lags[best][is_now], minlength=LAGS + 1)[:LAGS]
+    aligned, expected = _against_others(counts[best], lag)
+    aligned_now, expected_now = _against_others(counts_now, lag)
+    return Alignment(aligned, expected, aligned_now, expected_now, float(SPEEDS[best]))
+
+
+def _of_a_pitch(asked: Floats, steps: Floats) -> tuple[Integers, Integers, Floats]:
+    """Return which of `asked` and of `steps` are of about one pitch, and by how much the first are higher."""
+    order = np.argsort(asked)
+    ordered = asked[order]
+    low = np.searchsorted(ordered, steps + (STEPS_FASTER[0] - NEAR_STEPS))
+    counts = np.searchsorted(ordered, steps + (STEPS_FASTER[-1] + NEAR_STEPS)) - low
+    theirs = np.repeat(np.arange(len(steps)), counts)
+    within = np.arange(len(theirs)) - np.repeat(np.cumsum(counts) - counts, counts)
+    mine = order[low[theirs] + within]
+    return mine, theirs, asked[mine] - steps[theirs]
+
+
+def _fullest(counts: Integers) -> tuple[int, int]:
+    """Return the speed and the lag around which most pairs lie, measured against the mean of that speed."""
+    around = _in_three(counts)
+    best, lag = np.unravel_index(int(np.argmax(around - around.mean(axis=1, keepdims=True))), around.shape)
+    return int(best), int(lag)
+
+
+def _against_others(counts: Integers, lag: int) -> tuple[int, int]:
+    """Return how many pairs lie around `lag`, and around the fuller of the others that share none with it."""
+    around = _in_three(counts)
+    others = np.sort(np.concatenate([around[: max(0, lag - 2)], around[lag + 3 :]]))
+    return int(around[lag]), int(others[int(FULL_SHARE * len(others))])
+
+
+def _in_three(counts: Integers) -> Integers:
+    """Return sums of three lags in a row."""
+    return counts[..., :-2] + counts[..., 1:-1] + counts[..., 2:]
+
+
+def surprise(count: int, expected: int) -> float:
+    """Return minus the decimal logarithm of a bound on how probable so many are by chance.
+
+    Chernoff's bound for Poisson's distribution: P(X >= k) <= exp(k - m - k ln(k / m)).
+    """
+    if count <= expected:
+        return 0.0
+    return (count * math.log(count / max(expected, 0.5)) - count + expected) / math.log(10)

@@ -1,0 +1,231 @@
+"""A source that joins a room: its vendor's client tells from its threads, the event loop cuts windows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+
+import structlog
+
+from config.settings import NetworkSettings
+from pipeline.audio import LostWindow, Window
+from pipeline.handover import CAPACITY, HandOver
+from pipeline.rooms.channel import Channel, Join, Membership
+from pipeline.rooms.ears import Ears
+from pipeline.rooms.voices import MAX_USERS, Mix, Voices
+from pipeline.source import Position, SourceError, SourceFault
+
+log = structlog.get_logger()
+
+TICK_S = 0.1
+"""How often the loop takes what was told."""
+LOAD_S = 10.0
+"""On top of the time to connect: a client's library is loaded with the first channel."""
+LEAVE_S = 5.0
+"""Leaving may take so long; then the client is left to it."""
+EMPTY_S = 300.0
+"""A channel that has nobody to listen to for so long has ended."""
+
+
+class RoomSource:
+    """One run of a room's audio (a `Source`)."""
+
+    def __init__(
+        self,
+        join: Join,
+        channel: Channel,
+        position: Position,
+        network: NetworkSettings,
+        *,
+        name: str,
+        clock: Callable[[], float] = time.time,
+        empty_s: float = EMPTY_S,
+    ) -> None:
+        """`name` stands in logs. `clock` gives seconds since the epoch."""
+        self._join = join
+        self._channel = channel
+        self._position = position
+        self._network = network
+        self._name = name
+        self._clock = clock
+        self._empty_s = empty_s
+        self._ears = Ears(clock)
+        self._users: set[str] = set()
+        """Who is in the channel and is to be listened to."""
+        self._stopping = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+        self._heard = False
+        self._peopled_at = 0.0
+        """When somebody to be listened to was there last, by `time.monotonic()`."""
+        self.live = True
+        """Whether the end of the audio means a lost connection; everybody's leaving does not."""
+
+    @property
+    def heard(self) -> bool:
+        """Whether any audio has arrived."""
+        return self._heard
+
+    async def windows(self) -> AsyncIterator[Window | LostWindow]:
+        """Yield windows as they are complete until the room ends or `stop` is called; raise SourceError.
+
+        May be called once. Leaving the iteration early ends the run.
+        """
+        if self._running is not None:
+            raise RuntimeError("a source runs once")
+        if self._stopping.is_set():
+            return
+        capacity = CAPACITY * (1 if self._channel.mixed else MAX_USERS)
+        handover = HandOver(asyncio.get_running_loop(), capacity)
+        self._running = asyncio.create_task(self._run(handover), name=f"room {self._name}")
+        try:
+            while (window := await handover.get()) is not None:
+                yield window
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """End the run within a second or so, whatever the client does. Safe to call twice.
+
+        The windows that were already heard, the partial ones too, can still be taken.
+        """
+        self._stopping.set()
+        if self._running is not None:
+            await asyncio.wait((self._running,))
+
+    async def _run(self, handover: HandOver) -> None:
+        """Be in the channel, and hand over what is heard there."""
+        error: BaseException | None = None
+        voices: Mix | Voices | None = None
+        membership: Membership | None = None
+        try:
+            membership = await self._enter()
+            if membership is not None and await self._wait_connected():
+                voices = self._make_voices()
+                await self._listen(membership, voices, handover)
+        except BaseException as caught:
+            # Carried to whoever takes the windows, in whose hands it is raised again.
+            error = caught
+        try:
+            if membership is not None:
+                await self._leave(membership)
+            if voices is not None:
+                self._take(voices, handover)
+                handover.hurry()
+                self._hand_over(handover, voices.flush())
+        finally:
+            if self._stopping.is_set() and isinstance(error, SourceError):
+                error = None
+            handover.finish(error)
+
+    async def _enter(self) -> Membership | None:
+        """Begin to join; None when the run is stopped meanwhile."""
+        joining = asyncio.ensure_future(asyncio.to_thread(self._join, self._channel, self._ears))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        due_s = self._network.connect_timeout_s + LOAD_S
+        try:
+            await asyncio.wait((joining, stopping), timeout=due_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            if not joining.done():
+                joining.add_done_callback(_leave_late)
+        if joining.done():
+            return joining.result()
+        if self._stopping.is_set():
+            return None
+        raise SourceError(SourceFault.CANNOT_OPEN, f"the channel was not joined within {due_s:g} s")
+
+    async def _wait_connected(self) -> bool:
+        """Wait until we are in the channel; False when the run is stopped before. Raises SourceError."""
+        due = time.monotonic() + self._network.connect_timeout_s
+        while self._ears.connected_at is None:
+            if self._ears.error is not None:
+                raise self._ears.error
+            if time.monotonic() >= due:
+                limit_s = self._network.connect_timeout_s
+                raise SourceError(SourceFault.CANNOT_OPEN, f"no connection to the channel in {limit_s:g} s")
+            if await self._nap():
+                return False
+        return True
+
+    def _make_voices(self) -> Mix | Voices:
+        """Begin the timeline when we came into the channel, unless an earlier run has begun it."""
+        origin = self._position.origin
+        if origin is None:
+            origin = self._ears.connected_at or self._clock()
+        position = Position(origin, self._position.next_index)
+        return (Mix if self._channel.mixed else Voices)(position, self._clock)
+
+    async def _listen(self, membership: Membership, voices: Mix | Voices, handover: HandOver) -> None:
+        """Take what is told until the run is stopped or the room ends. Raises SourceError."""
+        entered_at = self._peopled_at = time.monotonic()
+        while True:
+            for user in self._take(voices, handover):
+                await asyncio.to_thread(membership.subscribe, user)
+            self._check()
+            if time.monotonic() - self._peopled_at > self._empty_s:
+                if self._peopled_at == entered_at:
+                    reason = "nobody came into the channel"
+                    raise SourceError(SourceFault.NO_SUCH_STREAM, reason, retryable=False)
+                self.live = False
+                return
+            if await self._nap():
+                return
+
+    def _check(self) -> None:
+        """Raise SourceError when we are out of the channel, or were for too long."""
+        if self._ears.error is not None:
+            raise self._ears.error
+        since = self._ears.interrupted_at
+        if since is not None and time.monotonic() - since > self._network.read_timeout_s:
+            raise SourceError(SourceFault.CANNOT_OPEN, "the connection to the channel was lost")
+
+    def _take(self, voices: Mix | Voices, handover: HandOver) -> list[str]:
+        """Cut what was heard; return the users that are to be subscribed to."""
+        told = self._ears.take()
+        if told.dropped:
+            log.warning("room_frames_dropped", request_id=self._name, count=told.dropped)
+        surplus = voices.surplus if isinstance(voices, Voices) else 0
+        frames = [each for each in told.frames if each.user is None or self._channel.wants(each.user)]
+        for frame in frames:
+            self._hand_over(handover, voices.hear(frame))
+        self._heard = self._heard or bool(frames)
+        if isinstance(voices, Voices) and voices.surplus > surplus:
+            log.warning("room_users_not_heard", request_id=self._name, count=voices.surplus, limit=MAX_USERS)
+        new = []
+        for user, came in told.users:
+            if not came:
+                self._users.discard(user)
+                self._hand_over(handover, voices.left(user))
+            elif self._channel.wants(user) and user not in self._users:
+                self._users.add(user)
+                new.append(user)
+        if frames or self._users:
+            self._peopled_at = time.monotonic()
+        self._hand_over(handover, voices.overdue(self._clock()))
+        return new
+
+    def _hand_over(self, handover: HandOver, windows: Iterable[Window | LostWindow]) -> None:
+        for window in windows:
+            handover.put(window, lossy=True)
+
+    async def _leave(self, membership: Membership) -> None:
+        leaving = asyncio.ensure_future(asyncio.to_thread(membership.leave))
+        done, _ = await asyncio.wait((leaving,), timeout=LEAVE_S)
+        if not done:
+            log.error("room_not_left", request_id=self._name, waited_s=LEAVE_S)
+        elif (error := leaving.exception()) is not None:
+            log.error("room_left_with_an_error", request_id=self._name, error=type(error).__name__)
+
+    async def _nap(self) -> bool:
+        """Sleep for a tick; say whether the run is being stopped."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), TICK_S)
+        return self._stopping.is_set()
+
+
+def _leave_late(joining: asyncio.Future[Membership]) -> None:
+    """Leave a channel that was joined when nobody waited for it any more."""
+    if not joining.cancelled() and joining.exception() is None:
+        asyncio.get_running_loop().run_in_executor(None, joining.result().leave)

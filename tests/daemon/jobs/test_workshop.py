@@ -1,0 +1,100 @@
+"""Where jobs do what blocks: nothing is left behind, whatever becomes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from daemon.jobs.workshop import READ_BYTES, Workshop, WorkshopError, chunks_of
+from tests.support.jobs_house import until
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(name="workshop")
+def _workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path, 1)
+
+
+async def test_a_bench_is_gone_afterwards(tmp_path: Path, workshop: Workshop) -> None:
+    async def fail() -> None:
+        async with workshop.bench() as bench, workshop.bench() as other:
+            assert other != bench
+            (bench / "made").write_bytes(b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert names(tmp_path / "jobs") == []
+    workshop.close()
+
+
+async def test_what_a_crash_left_is_swept(tmp_path: Path) -> None:
+    left = tmp_path / "jobs" / "tmpabc"
+    left.mkdir(parents=True)
+    (left / "half.mp3").write_bytes(b"half")
+    workshop = Workshop(tmp_path, 1)
+    assert names(tmp_path / "jobs") == []
+    workshop.close()
+
+
+async def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    with pytest.raises(WorkshopError, match="cannot use the folder"):
+        Workshop(tmp_path / "data", 1)
+
+
+async def test_work_is_done_in_a_thread(workshop: Workshop) -> None:
+    def work(cancelled: Callable[[], bool]) -> tuple[str, bool]:
+        return threading.current_thread().name, cancelled()
+
+    name, cancelled = await workshop.run(work, lambda: None)
+    assert name.startswith("job")
+    assert cancelled is False
+
+    def fail(_: Callable[[], bool]) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await workshop.run(fail, lambda: None)
+    workshop.close()
+
+
+async def test_who_is_cancelled_goes_on_when_the_thread_has_ended(tmp_path: Path, workshop: Workshop) -> None:
+    begun, unblocked, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work(cancelled: Callable[[], bool]) -> None:
+        begun.set()
+        unblocked.wait(10)
+        if cancelled():
+            ended.set()
+            raise ZeroDivisionError  # what becomes of unwanted work is nobody's matter
+
+    async def job() -> None:
+        async with workshop.bench():
+            await workshop.run(work, unblocked.set)
+
+    task = asyncio.create_task(job())
+    await until(begun.is_set)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()
+    assert names(tmp_path / "jobs") == []
+    workshop.close()
+
+
+async def test_a_file_is_read_in_pieces(tmp_path: Path) -> None:
+    data = bytes(range(256)) * (READ_BYTES // 256) + b"rest"
+    (tmp_path / "file").write_bytes(data)
+    told: list[int] = []
+    chunks = [chunk async for chunk in chunks_of(tmp_path / "file", told.append)]
+    assert b"".join(chunks) == data
+    assert [len(chunk) for chunk in chunks] == [READ_BYTES, 4]
+    assert told == [READ_BYTES, READ_BYTES + 4]

@@ -1,0 +1,152 @@
+"""A room's users, moderated one by one: nobody hears the other, nobody waits for the other, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pipeline.audio import LostWindow
+from pipeline.report import EventType, Failure, Gap, RiskLevel, WindowReport
+from pipeline.rooms.channel import Channel
+from pipeline.source import Position, SourceError, SourceFault
+from tests.support.room import Room
+from tests.support.streams import (
+    RecordingSink,
+    Sources,
+    Step,
+    WordClassifier,
+    spec,
+    voiced_window,
+)
+
+pytestmark = pytest.mark.usefixtures("nothing_blocks")
+
+CHANNEL = Channel("app", "talk", "t", 0, mixed=False, broadcast=True)
+SEPARATE = spec(channel=CHANNEL)
+LOST = SourceError(SourceFault.CANNOT_OPEN, "the connection to the channel was lost")
+
+
+@pytest.fixture(name="threads")
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as executor:
+        yield executor
+
+
+class CrashingSink(RecordingSink):
+    """Remembers what was settled when the process died in the middle of telling a window."""
+
+    async def window(self, report: WindowReport) -> None:
+        if report.index == 1:
+            raise ConnectionAbortedError
+        await super().window(report)
+
+
+async def test_a_phrase_goes_on_in_the_next_window_of_the_same_user_alone(
+    threads: ThreadPoolExecutor,
+) -> None:
+    script: list[Step] = [
+        voiced_window(0, "11", 0),
+        voiced_window(1, "22", 0),
+        voiced_window(2, "22", 1),
+        voiced_window(3, "11", 1),
+    ]
+    room = Room(
+        Sources(script, live=False),
+        "and then you stupid",
+        "all is well",
+        "idiot went away",
+        "idiot came back",
+        classifiers=[WordClassifier("stupid idiot")],
+        stream=spec(channel=CHANNEL, previous_clip=True),
+        executor=threads,
+    )
+    end = await room.run()
+    told = [(report.index, report.user, report.level) for report in room.sink.reports]
+    assert told == [
+        (0, "11", RiskLevel.PASS),
+        (1, "22", RiskLevel.PASS),
+        (2, "22", RiskLevel.PASS),
+        (3, "11", RiskLevel.REJECT),
+    ]
+    assert room.clips.made == [(0, None), (1, None), (2, 1), (3, 0)], "the clip before is the user's own"
+    assert [report.stream_time_s for report in room.sink.reports] == [10.0, 10.0, 20.0, 20.0]
+    assert end.streamed_s == 20.0
+
+
+async def test_users_are_judged_at_the_same_time_and_told_in_order(threads: ThreadPoolExecutor) -> None:
+    users = [str(number) for number in range(8)]
+    script: list[Step] = [voiced_window(number, user, 0) for number, user in enumerate(users)]
+    room = Room(Sources(script, live=False), stream=SEPARATE, executor=threads)
+    together = asyncio.Barrier(len(users))
+    room.transcriber.wait = together.wait
+    await room.run()
+    assert [(report.index, report.user) for report in room.sink.reports] == list(enumerate(users))
+    assert [position.next_index for position in room.sink.positions] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+async def test_an_index_is_used_up_before_its_window_is_told(threads: ThreadPoolExecutor) -> None:
+    sink = CrashingSink()
+    room = Room(
+        Sources([voiced_window(0, "11", 0), voiced_window(1, "22", 0)], live=False),
+        stream=SEPARATE,
+        sink=sink,
+        executor=threads,
+    )
+    with pytest.raises(ExceptionGroup):
+        await room.run()
+    assert sink.positions[-1].next_index == 2, "whatever became of window 1, there will be no second one"
+
+
+async def test_a_lost_connection_is_a_gap_and_silence_is_not(threads: ThreadPoolExecutor) -> None:
+    first: list[Step] = [voiced_window(0, "11", 0), 0.3, voiced_window(1, "11", 40), LOST]
+    second: list[Step] = [voiced_window(2, "22", 120, 1000.0)]
+    sources = Sources(first, second, live=True)
+    room = Room(sources, stream=SEPARATE, stalled_s=0.1, executor=threads)
+    running = asyncio.create_task(room.run(), name="run")
+    await room.sink.wait_for(3)
+    await room.stream.finish()
+    await running
+    assert [position.next_index for position in sources.opened[:2]] == [0, 2]
+    assert room.sink.states[:3] == ["started", "reconnecting", "resumed"], "no stall"
+    # The clock of this room stands at 2000.
+    assert room.gaps == [Gap(2000.0, 2200.0, range(0))]
+    events = [event.type for event in room.sink.events]
+    assert events.index(EventType.GAP) == events.index(EventType.RESUMED) + 1
+
+
+async def test_after_a_restart_it_goes_on_counting_and_tells_the_gap(threads: ThreadPoolExecutor) -> None:
+    sources = Sources([voiced_window(9, "11", 30)], live=False)
+    room = Room(sources, stream=SEPARATE, position=Position(1000.0, 9), heard_s=123.0, executor=threads)
+    end = await room.run()
+    assert sources.opened == [Position(1000.0, 9)]
+    assert room.gaps == [Gap(1123.0, 1300.0, range(0))]
+    assert room.sink.positions == [Position(1000.0, 10)]
+    assert end.streamed_s == 310.0
+
+
+async def test_skipped_windows_are_skipped_by_their_place(threads: ThreadPoolExecutor) -> None:
+    script: list[Step] = [
+        voiced_window(2 * slot + user, str(user), slot) for slot in range(4) for user in (0, 1)
+    ]
+    room = Room(Sources(script, live=False), stream=spec(channel=CHANNEL, moderate_every=2), executor=threads)
+    await room.run()
+    assert room.indices == [0, 1, 4, 5]
+    assert room.sink.positions[-1] == Position(1000.0, 8)
+
+
+async def test_whoever_is_not_listened_to_is_told_as_not_moderated(threads: ThreadPoolExecutor) -> None:
+    surplus = LostWindow(1, 1000.0, 0.0, "33", 0, surplus=True)
+    late = LostWindow(2, 1000.0, 10.0, "11", 1)
+    room = Room(Sources([voiced_window(0, "11", 0), surplus, late]), stream=SEPARATE, executor=threads)
+    running = asyncio.create_task(room.run(), name="run")
+    await room.sink.wait_for(3)
+    await room.stream.finish()
+    await running
+    assert [(report.user, report.failure) for report in room.sink.reports] == [
+        ("11", None),
+        ("33", Failure.SURPLUS),
+        ("11", Failure.OVERLOAD),
+    ]
