@@ -33,6 +33,12 @@ class MediaForm(StrEnum):
     MOV = "mov"
 
 
+EXACT = (MediaForm.MP4, MediaForm.MOV)
+"""Those with edit lists: what lies before their time 0 is decoded, but not shown."""
+LEAD_S = 0.1
+"""So much of the audio before is needed to decode it from the start on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Remuxed:
     """A span that was written."""
@@ -71,7 +77,7 @@ def remux(
             with open_stretch(stretch, cancelled) as media:
                 streams = [each for each in (media.video, media.audio) if each is not None]
                 any_streams = any_streams or bool(streams)
-                span = Span(media, streams, start_s, end_s)
+                span = Span(media, streams, start_s, end_s, LEAD_S if form in EXACT else 0.0)
                 for packets in span.packets() if streams else ():
                     if cancelled():
                         raise RecordingError(RecordingFault.CANCELLED, "it was cancelled")

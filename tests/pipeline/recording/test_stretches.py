@@ -198,6 +198,21 @@ def test_segments_that_are_shorter_than_promised(own: FolderLibrary) -> None:
     assert gaps.all() == (Gap(2, 6),)
 
 
+def test_libraries_that_count_themselves(own: FolderLibrary) -> None:
+    made(own, 3)
+    segments = [Segment(f"{n}.ts", 2.0 * n, 2.0) for n in range(3)]
+    segments[1] = Segment("1.ts", 2, 2, ByteSpan(0, 100))
+
+    def complain(name: str) -> None:
+        if name == "1.ts" and own.opened.count(name):
+            raise RecordingError(RecordingFault.INVALID, "the file is shorter than its playlist says")
+
+    own.before_reading = complain
+    gaps = Gaps()
+    assert read(Recording(Container.MPEGTS, tuple(segments)), own, 0, 6, gaps=gaps) == b"<0><2>"
+    assert gaps.all() == (Gap(2, 4),)
+
+
 def test_a_truncated_fragment_does_not_spoil_those_after_it(own: FolderLibrary) -> None:
     box = b"\0\0\0\x0cmdat1234"
     for number, each in enumerate((box * 2, box + box[:9], box, box + b"\0\0")):
