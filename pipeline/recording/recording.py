@@ -119,8 +119,8 @@ class Recording:
     sound: Recording | None = None
     """The sound, on the same timeline, where it has files of its own: `segments` then hold the picture."""
     dates: tuple[Dated, ...] = ()
-    """Where the time of day does not simply go on: the recording was interrupted. By time, its beginning first;
-    empty if it does not say."""
+    """Where the time of day does not simply go on: the recording was interrupted. By time, its beginning
+    first; empty if it does not say."""
 
     def place_s(self, epoch_s: float) -> float | None:
         """Return where on the timeline a time of day lies, None if the recording does not say.
