@@ -22,7 +22,15 @@ def _live(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with film.mp4 and play.m3u8."""
     folder = tmp_path_factory.mktemp("live")
     movie = film(folder / "film.mp4", write_wave(folder / "sound.wav", chirps(FILM_S)), FILM_S)
-    playlist = ["-f", "hls", "-hls_time", "4", "-hls_playlist_type", "vod", folder / "play.m3u8"]
+    playlist: list[str | Path] = [
+        "-f",
+        "hls",
+        "-hls_time",
+        "4",
+        "-hls_playlist_type",
+        "vod",
+        folder / "play.m3u8",
+    ]
     run_ffmpeg("-i", movie, "-c", "copy", *playlist)
     return folder
 
