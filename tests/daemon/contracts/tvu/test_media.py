@@ -61,7 +61,7 @@ def _stored(recorded: Film, object_server: ObjectServer) -> ObjectServer:
 
 def fetched(server: ObjectServer, answer: dict[str, Any], tmp_path: Path, bucket: str = "recordings") -> Path:
     """Return the result on disk."""
-    key = (answer["VideoPath"] or answer["ImagePath"]).removeprefix("/")
+    key = str(answer["VideoPath"] or answer["ImagePath"]).removeprefix("/")
     path = tmp_path / key.rpartition("/")[2]
     path.write_bytes(server.get(key, bucket))
     return path
@@ -97,7 +97,7 @@ async def test_the_documented_request_works_as_printed(
 ) -> None:
     object_server.make_bucket("ch-or-001")
     object_server.make_bucket("pp-va-001")
-    folder = EXPORT["HiResFilePath"].rpartition("/")[0]
+    folder = str(EXPORT["HiResFilePath"]).rpartition("/")[0]
     # Only what the span needs is there: 2,773 s to 3,450.603 s.
     upload(object_server, long_recording, "ch-or-001", folder)
     async with tvu_house(tmp_path, object_server) as house:
