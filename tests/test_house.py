@@ -115,7 +115,7 @@ def test_modules_say_what_lives_there() -> None:
 
 
 def test_every_module_can_be_imported() -> None:
-    """From the top down, so that each must bring itself what it needs; without cycles any order is as good."""
+    """From the top down, so that each brings what it needs itself; without cycles any order is as good."""
     names = [module_of(path) for layer in LAYERS for path in sources(layer)]
     script = "import importlib, sys; [importlib.import_module(name) for name in reversed(sys.argv[1:])]"
     finished = subprocess.run(
