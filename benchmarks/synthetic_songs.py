@@ -30,10 +30,11 @@ TILT_DB = 6.0
 
 
 def synthetic_songs(pieces: Sequence[Peaks], numbers: Iterable[int]) -> Iterator[NewRecording]:
-    """Yield a song of three minutes for each number, always the same: two pieces each, played at other speeds, mixed and equalised.
+    """Yield a song of three minutes for each number, always the same.
 
-    The peaks of both are moved in time and pitch as playback would move them, and the strongest of each band
-    and 0.4 s are kept, as of a recording. So rhythms, intervals, repetitions and harmonics are real ones.
+    It is made of two pieces, played at other speeds, mixed and equalised. The peaks of both are moved in
+    time and pitch as playback would move them, and the strongest of each band and 0.4 s are kept, as of a
+    recording. So rhythms, intervals, repetitions and harmonics are real ones.
     """
     for number in numbers:
         random = np.random.default_rng(number)
