@@ -16,6 +16,7 @@ from daemon.contracts.tvu.spelling import parse_printed
 from daemon.contracts.tvu.translation import audio_export, media_export
 from daemon.exports import Export, Form, Span, StoredObject, WebAddress
 from daemon.storage.interfaces import Location
+from pipeline.recording.recording import Container, Dated, Recording, Segment
 from tests.daemon.contracts.tvu.documents import (
     AUDIO_FOLDER,
     audio_request,
@@ -29,6 +30,10 @@ def audio_of(**changes: Any) -> Export:
 
 def media_of(**changes: Any) -> Export:
     return media_export(ExportRequest.model_validate(media_request(**changes))).export
+
+
+def recording(begins_at: float | None = None, *dates: Dated) -> Recording:
+    return Recording(Container.MPEGTS, (Segment("a.ts", 0.0, 9000.0),), begins_at, dates=dates)
 
 
 def fault_of(model: type[ExportAudioRequest | ExportRequest], body: dict[str, Any]) -> str:
@@ -47,7 +52,7 @@ def test_the_documented_request_for_audio_is_taken_as_printed() -> None:
         target=StoredObject(there, f"{AUDIO_FOLDER}/1.flac"),
         mono=True,
     )
-    assert export.span.start_on(None) == pytest.approx(20.03)
+    assert export.span.on(recording()) == pytest.approx((20.03, 29.03))
 
 
 def test_the_documented_request_for_media_is_taken_as_printed() -> None:
@@ -114,11 +119,11 @@ def test_without_a_bucket_it_is_the_local_root() -> None:
 
 
 def test_the_recordings_beginning_is_what_it_says_then_its_folders_then_the_files() -> None:
-    assert audio_of().span.start_on(1562253602.833) == pytest.approx(10.0)
-    assert audio_of(LivePath="a/b.mpd").span.start_on(None) == 0.0
+    assert audio_of().span.on(recording(1562253602.833))[0] == pytest.approx(10.0)
+    assert audio_of(LivePath="a/b.mpd").span.on(recording())[0] == 0.0
     nobody_knows = audio_of(LivePath="a/b.mpd", FileStartTimestamp=0)
     with pytest.raises(Exception, match="does not say when it began"):
-        nobody_knows.span.start_on(None)
+        nobody_knows.span.on(recording())
 
 
 REQUIRED = [
@@ -265,8 +270,18 @@ def test_a_thumbnail_is_of_the_start_time() -> None:
 def test_the_offset_moves_the_start() -> None:
     export = media_of(Offset=-1963)
     assert export.span.moment == pytest.approx(1673293610.0)
-    assert export.span.start_on(None) == pytest.approx(2771.037)
-    assert export.span.start_on(1673293600.0) == pytest.approx(10.0)
+    assert export.span.on(recording())[0] == pytest.approx(2771.037)
+    assert export.span.on(recording(1673293600.0))[0] == pytest.approx(10.0)
+
+
+def test_what_was_not_recorded_makes_a_span_shorter() -> None:
+    # A minute into it, two minutes are not recorded.
+    interrupted = recording(1000.0, Dated(0.0, 1000.0), Dated(60.0, 1180.0))
+    span = Span(moment=1030.0, duration_s=200.0)
+    assert span.on(interrupted) == (30.0, 110.0)
+    assert span.began_at(interrupted, 30.0) == 1000.0
+    assert Span(moment=1100.0, duration_s=100.0).on(interrupted) == (60.0, 80.0)
+    assert span.began_at(interrupted, 60.0) == 1120.0
 
 
 def test_the_slow_ways_are_taken_when_asked_for() -> None:
