@@ -10,6 +10,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "screening": ("--terms", "12", "--rounds", "2"),
     "ingest": ("--streams", "1,10", "--rounds", "1", "--span-s", "12"),
     "songs": (),
+    "exports": ("--rounds", "3"),
     "api": (),
     # A rough limit in minutes; `python -m benchmarks.capacity` finds a better one.
     "capacity": ("--step-s", "20", "--resolution", "0.25", "--baseline", "0"),
