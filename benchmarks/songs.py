@@ -5,9 +5,9 @@
 Every second piece of a folder is enrolled, and fragments of 10 s are looked for among them alone and among
 thousands of others; the pieces between must not be found. Without folders it is our own test music and test
 voice. The thousands are made of the peaks of all pieces (benchmarks/synthetic_songs.py): two pieces each,
-played 6 to 33 % faster or slower, mixed at -12 to 0 dB, up to 6 dB an octave brighter or duller, three minutes
-long. So hashes are as common as in real music, and no piece is among them at a speed at which it ought to be
-named.
+played 6 to 33 % faster or slower, mixed at -12 to 0 dB, up to 6 dB an octave brighter or duller, three
+minutes long. So hashes are as common as in real music, and no piece is among them at a speed at which it
+ought to be named.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def _among_others(index: SongIndex, pieces: Sequence[Samples], count: int) -> So
     """Return an index with so many more songs."""
     sources = [find_peaks(each, SOURCE_PER_CELL) for each in pieces]
     news = []
-    for new in synthetic_songs(sources, max(0, count)):
+    for new in synthetic_songs(sources, range(count)):
         news.append(new)
         if len(news) == AT_ONCE:
             index, news = index.enrol(news), []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -29,13 +29,14 @@ TILT_DB = 6.0
 """Up to so much brighter or duller an octave."""
 
 
-def synthetic_songs(pieces: Sequence[Peaks], count: int) -> Iterator[NewRecording]:
-    """Yield songs of three minutes: two pieces each, played at other speeds, mixed and equalised.
+def synthetic_songs(pieces: Sequence[Peaks], numbers: Iterable[int]) -> Iterator[NewRecording]:
+    """Yield a song of three minutes for each number, always the same.
 
-    The peaks of both are moved in time and pitch as playback would move them, and the strongest of each band
-    and 0.4 s are kept, as of a recording. So rhythms, intervals, repetitions and harmonics are real ones.
+    It is made of two pieces, played at other speeds, mixed and equalised. The peaks of both are moved in
+    time and pitch as playback would move them, and the strongest of each band and 0.4 s are kept, as of a
+    recording. So rhythms, intervals, repetitions and harmonics are real ones.
     """
-    for number in range(count):
+    for number in numbers:
         random = np.random.default_rng(number)
         first, second = random.choice(len(pieces), 2, replace=False)
         loud = _played(pieces[first], random)

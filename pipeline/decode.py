@@ -283,11 +283,14 @@ class Media:
     def decoded(stream: Stream, packets: Iterable[Any]) -> Iterator[Any]:
         """Yield what all of some packets hold. Raises RecordingError when none of it can be decoded."""
         bad = good = 0
-        for packet in chain((packet for packet in packets if packet.size), (None,)):
+        # An empty packet makes a decoder give out what it holds back; unlike None, it has a time base.
+        last: Packet[Stream] = Packet()
+        last.time_base = stream.time_base or last.time_base
+        for packet in chain((packet for packet in packets if packet.size), (last,)):
             try:
                 frames = stream.decode(packet)  # type: ignore[attr-defined]  # not declared for all kinds
             except (FFmpegError, ValueError):
-                bad += packet is not None
+                bad += packet is not last
                 continue
             good += len(frames)
             yield from frames

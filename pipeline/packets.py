@@ -26,6 +26,8 @@ MAX_HELD_BYTES = 64 * 1024 * 1024
 """What is kept while looking for the last key frame before the start: a minute of 8 Mbit/s."""
 MAX_APART_S = 10.0
 """So far behind the end of a span no packet of another stream is waited for."""
+MAX_REORDERED = 17
+"""No codec has more pictures decoded before one that is shown before them (H.264: 16)."""
 MAX_REORDER_S = 2.0
 """Pictures are shown at most so long after they are decoded."""
 
@@ -41,14 +43,16 @@ class Track:
         self._zero_s = zero_s
         self._shift = 0
         self._last: int | None = None
+        self._shown = 0
+        """The latest stamp at which a packet is shown."""
         self._step = 1
         self.gaps: list[tuple[float, float]] = []
         """Where, on the recording's timeline, it has nothing for longer than LEAP_S: from and to."""
 
     @property
     def ends_s(self) -> float:
-        """Where on the timeline the last packet that was seen ends."""
-        return self.seconds(self._last + self._step) if self._last is not None else 0.0
+        """Where on the timeline the packets that were seen end."""
+        return self.seconds(self._shown + self._step) if self._last is not None else 0.0
 
     @property
     def step_s(self) -> float:
@@ -71,11 +75,13 @@ class Track:
         steps = list(map(sub, stamps[1:], stamps)) if not self._shift and None not in stamps else [0]
         if not steps:
             self._last = stamps[-1]
+            packets[0].pts = packets[0].pts if packets[0].pts is not None else self._last
         elif min(steps) > 0 and max(steps) * self.tick_s <= LEAP_S:
             self._last, self._step = stamps[-1], steps[-1]
         else:
             for packet in packets:
                 self._steady(packet)
+        self._shown = max(packet.pts for packet in packets[-MAX_REORDERED:])
 
     def _steady(self, packet: Any) -> None:
         due = self._last + self._step if self._last is not None else 0
@@ -100,8 +106,11 @@ class Track:
 class Span:
     """The packets of an opened stretch that a span of the recording needs: from a key frame on."""
 
-    def __init__(self, media: Media, streams: Sequence[Stream], start_s: float, end_s: float) -> None:
-        """It begins by the key frames of the first of the streams."""
+    def __init__(
+        self, media: Media, streams: Sequence[Stream], start_s: float, end_s: float, lead_s: float = 0.0
+    ) -> None:
+        """It begins with a key frame of the first of the streams; the others may begin `lead_s` before."""
+        self._lead_s = lead_s
         self._media = media
         self.zero_s = media.zero_s
         """What the stretch's clock says at the beginning of the recording's timeline."""
@@ -141,7 +150,7 @@ class Span:
         """Leave out what comes before the key frame. Nothing is yielded before that one is known."""
         main = self.tracks[0]
         start = main.ticks(self._start_s)
-        opening = _Opening(main, self.tracks, start)
+        opening = _Opening(main, self.tracks, start, self._lead_s)
         for packets in chunks:
             for place, packet in enumerate(packets, 1):
                 opening.take(packet)
@@ -155,7 +164,7 @@ class Span:
 
     def _from_begin(self, chunks: Iterator[Packets]) -> Iterator[Packets]:
         """Leave out what other streams have in the file behind the key frame, but play before it."""
-        begins = {track.index: track.ticks(self.begins_s) for track in self.tracks[1:]}
+        begins = {track.index: track.ticks(self.begins_s - self._lead_s) for track in self.tracks[1:]}
         for packets in chunks:
             early = [each for each in packets if each.pts < begins.get(each.stream_index, each.pts)]
             for index in {each.stream_index for each in packets} - {each.stream_index for each in early}:
@@ -199,8 +208,9 @@ class Span:
 class _Opening:
     """What is kept until it is known with which key frame a span begins."""
 
-    def __init__(self, main: Track, tracks: list[Track], start: int) -> None:
+    def __init__(self, main: Track, tracks: list[Track], start: int, lead_s: float) -> None:
         self._main = main
+        self._lead_s = lead_s
         self._tracks = {track.index: track for track in tracks}
         self._start = start
         self._bytes = 0
@@ -213,7 +223,7 @@ class _Opening:
         """Take the next packet. Raises RecordingError when too many had to be kept."""
         if packet.stream_index == self._main.index and self._begins(packet):
             self.key = packet.pts
-            begins_s = self._main.seconds(packet.pts)
+            begins_s = self._main.seconds(packet.pts) - self._lead_s
             self.held = [each for each in self.held if self._is_other_from(each, begins_s)]
             self._bytes = sum(each.size for each in self.held)
         elif packet.stream_index == self._main.index and (self.key is None or packet.pts < self.key):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -33,6 +33,12 @@ class MediaForm(StrEnum):
     MOV = "mov"
 
 
+EXACT = (MediaForm.MP4, MediaForm.MOV)
+"""Those with edit lists: what lies before their time 0 is decoded, but not shown."""
+LEAD_S = 0.1
+"""So much of the audio before is needed to decode it from the start on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Remuxed:
     """A span that was written."""
@@ -54,94 +60,150 @@ def remux(
     form: MediaForm,
     progress: Progress = unwatched,
     cancelled: Callable[[], bool] = never,
+    sound: Iterable[Stretch] | None = None,
 ) -> Remuxed:
     """Write the first video and audio of `[start_s, start_s + duration_s)` of a recording's timeline.
 
-    `stretches` by time; they are opened one after the other and closed. Raises RecordingError (UNSUPPORTED
-    when the container cannot hold what the recording is made of), and EncodeError when the result cannot be
+    `stretches` by time; they are opened one after the other and closed. Where the audio has files of its own,
+    `sound` are theirs, and `stretches` are looked at for video only. Raises RecordingError (UNSUPPORTED when
+    the container cannot hold what the recording is made of), and EncodeError when the result cannot be
     written.
     """
     check_span(start_s, duration_s)
     end_s = start_s + duration_s
+    lead_s = LEAD_S if form in EXACT else 0.0
     gauge = Gauge(progress)
-    any_streams = False
     with ExitStack() as stack:
-        film: _Film | None = None
-        for stretch in stretches:
-            with open_stretch(stretch, cancelled) as media:
-                streams = [each for each in (media.video, media.audio) if each is not None]
-                any_streams = any_streams or bool(streams)
-                span = Span(media, streams, start_s, end_s)
-                for packets in span.packets() if streams else ():
-                    if cancelled():
-                        raise RecordingError(RecordingFault.CANCELLED, "it was cancelled")
-                    if film is None:
-                        film = _Film(target, form, span, start_s)
-                        stack.enter_context(film.file)
-                    film.write(span, packets)
-                    gauge.show((span.tracks[0].ends_s - start_s) / duration_s)
-                if film is not None:
-                    film.count(span, start_s, end_s)
-    if not any_streams:
-        raise RecordingError(RecordingFault.INVALID, "the recording has neither video nor audio")
-    if film is None or not film.covered_s:
-        raise RecordingError(RecordingFault.OUTSIDE, "nothing of this span is in the recording")
+        kinds = ("video", "audio") if sound is None else ("video",)
+        main = _Lane(stretches, kinds, start_s, end_s, lead_s, cancelled)
+        stack.enter_context(closing(main))
+        if not main.go_on():
+            if not main.spans:
+                raise RecordingError(RecordingFault.INVALID, f"the recording has no {' and no '.join(kinds)}")
+            raise RecordingError(RecordingFault.OUTSIDE, "nothing of this span is in the recording")
+        begins_s = max(main.span.begins_s, start_s) if form in EXACT else main.span.begins_s
+        other = _Lane(sound or (), ("audio",), max(begins_s - lead_s, 0.0), end_s, lead_s, cancelled)
+        stack.enter_context(closing(other))
+        film = _Film(
+            target, form, [lane.span for lane in (main, other) if lane is main or lane.go_on()], begins_s
+        )
+        stack.enter_context(film.file)
+        while lanes := [lane for lane in (main, other) if lane.packets]:
+            lane = min(lanes, key=lambda each: each.span.tracks[0].ends_s)
+            film.write(lane.span, lane.packets)
+            lane.go_on()
+            gauge.show((main.span.tracks[0].ends_s - start_s) / duration_s)
     progress(1.0)
-    lacking_s = duration_s - film.covered_s
-    return Remuxed(film.begins_s, film.ends_s - film.begins_s, lacking_s if lacking_s > UNEVEN_S else 0.0)
+    ends_s, covered_s = main.covered()
+    lacking_s = duration_s - covered_s
+    return Remuxed(begins_s, ends_s - begins_s, lacking_s if lacking_s > UNEVEN_S else 0.0)
+
+
+class _Lane:
+    """The packets of some stretches, one after the other."""
+
+    def __init__(
+        self,
+        stretches: Iterable[Stretch],
+        kinds: Sequence[str],
+        start_s: float,
+        end_s: float,
+        lead_s: float,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self.spans: list[Span] = []
+        """Those begun so far."""
+        self.packets: Packets = []
+        """The next ones; none at the end."""
+        self._kinds = kinds
+        self._start_s = start_s
+        self._end_s = end_s
+        self._lead_s = lead_s
+        self._cancelled = cancelled
+        self._rest = self._read(stretches)
+
+    @property
+    def span(self) -> Span:
+        """The one that `packets` belong to."""
+        return self.spans[-1]
+
+    def go_on(self) -> bool:
+        """Fetch the next packets; say whether there are any. Raises RecordingError."""
+        if self._cancelled():
+            raise RecordingError(RecordingFault.CANCELLED, "it was cancelled")
+        self.packets = next(self._rest, [])
+        return bool(self.packets)
+
+    def covered(self) -> tuple[float, float]:
+        """Return where on the timeline what was read ends, and how much of the span it covers."""
+        at_s, covered_s = self._start_s, 0.0
+        for span in self.spans:
+            main = span.tracks[0]
+            first_s, last_s = max(span.begins_s, at_s), min(main.ends_s, self._end_s)
+            if last_s > first_s:
+                gaps_s = sum(max(0.0, min(to_s, last_s) - max(from_s, first_s)) for from_s, to_s in main.gaps)
+                covered_s += last_s - first_s - gaps_s
+                at_s = last_s
+        return at_s, covered_s
+
+    def close(self) -> None:
+        """Close the stretch that is open."""
+        self._rest.close()
+
+    def _read(self, stretches: Iterable[Stretch]) -> Generator[Packets, None, None]:
+        for stretch in stretches:
+            with open_stretch(stretch, self._cancelled) as media:
+                found = [each for each in (media.video, media.audio) if each is not None]
+                if streams := [each for each in found if each.type in self._kinds]:
+                    span = Span(media, streams, self._start_s, self._end_s, self._lead_s)
+                    self.spans.append(span)
+                    for packets in span.packets():
+                        # What ends before the start has been kept for nothing.
+                        if packets and span.tracks[0].ends_s > self._start_s:
+                            yield packets
 
 
 class _Film:
     """What is being written."""
 
-    def __init__(self, target: Path, form: MediaForm, span: Span, start_s: float) -> None:
-        """It has the streams of the first stretch."""
-        self.begins_s = span.begins_s if form is MediaForm.TS else max(span.begins_s, start_s)
-        self.ends_s = self.begins_s
-        self.covered_s = 0.0
-        """How much of the span asked for there is."""
+    def __init__(self, target: Path, form: MediaForm, spans: Sequence[Span], begins_s: float) -> None:
+        """It has the video and the audio of the first stretches."""
         self._form = form
         # With the same numbers as in the recording the packets need not be touched.
-        tracks = sorted(span.tracks, key=lambda track: track.index)
-        self._zero_s = span.zero_s
-        self._kinds = {track.stream.type: _Kind(place, track) for place, track in enumerate(tracks)}
-        later_s = -(self._zero_s + self.begins_s)
+        tracks = [track for span in spans for track in sorted(span.tracks, key=lambda track: track.index)]
+        self._zero_s = spans[0].zero_s
+        self._kinds: dict[str, _Kind] = {}
+        for track in tracks:
+            self._kinds.setdefault(track.stream.type, _Kind(len(self._kinds), track))
+        streams = [kind.stream for kind in self._kinds.values()]
         try:
-            self.file = PacketFile(target, MUXERS[form], [track.stream for track in tracks], later_s)
+            self.file = PacketFile(target, MUXERS[form], streams, -(self._zero_s + begins_s))
         except UnsupportedCodecError as error:
             raise RecordingError(RecordingFault.UNSUPPORTED, str(error)) from None
-        self._span = span
-        self._shift_s = 0.0
+        self._shifts_s = {span: self._zero_s - span.zero_s for span in spans}
+        """By how much the time stamps of a span lag behind the first one's clock."""
 
     def write(self, span: Span, packets: Packets) -> None:
         """Write packets of a span; a further span's time stamps are made to go on."""
-        if span is not self._span:
-            self._span = span
-            self._shift_s = self._zero_s - span.zero_s
+        if span not in self._shifts_s:
             self._check(span)
-            self._shift_s += max(0.0, *(self._overlap_s(track, packets) for track in span.tracks))
+            shift_s = self._zero_s - span.zero_s
+            self._shifts_s[span] = shift_s + max(
+                self._overlap_s(each, shift_s, packets) for each in span.tracks
+            )
         for track in span.tracks:
             kind = self._kinds.get(track.stream.type)
             mine = [packet for packet in packets if packet.stream_index == track.index]
             if kind is None:
                 packets = [packet for packet in packets if packet.stream_index != track.index]
             elif mine:
-                if shift := round(self._shift_s / track.tick_s):
+                if shift := round(self._shifts_s[span] / track.tick_s):
                     _shift(mine, shift, kind.last_s / track.tick_s)
                 kind.last_s, kind.step_s = mine[-1].dts * track.tick_s, track.step_s
                 if kind.place != track.index:
                     for packet in mine:
                         packet.stream = self.file.streams[kind.place]
         self.file.write(packets)
-
-    def count(self, span: Span, start_s: float, end_s: float) -> None:
-        """Take note of what a span that was written had of the one asked for."""
-        main = span.tracks[0]
-        first_s, last_s = max(span.begins_s, start_s, self.ends_s), min(main.ends_s, end_s)
-        if last_s > first_s:
-            gaps_s = sum(max(0.0, min(to_s, last_s) - max(from_s, first_s)) for from_s, to_s in main.gaps)
-            self.covered_s += last_s - first_s - gaps_s
-        self.ends_s = max(self.ends_s, last_s)
 
     def _check(self, span: Span) -> None:
         """Raise RecordingError when the streams of a further stretch do not go with those before."""
@@ -154,15 +216,13 @@ class _Film:
                 text = f"{self._form} cannot hold a recording whose {track.stream.type} changes"
                 raise RecordingError(RecordingFault.UNSUPPORTED, text)
 
-    def _overlap_s(self, track: Track, packets: Packets) -> float:
+    def _overlap_s(self, track: Track, shift_s: float, packets: Packets) -> float:
         """Return by how much a stream would begin before its packets that were written end."""
         kind = self._kinds.get(track.stream.type)
-        first: int | None = next(
-            (packet.dts for packet in packets if packet.stream_index == track.index), None
-        )
+        first: int | None = next((each.dts for each in packets if each.stream_index == track.index), None)
         if kind is None or first is None:
             return 0.0
-        return kind.last_s + kind.step_s - (first * track.tick_s + self._shift_s)
+        return max(0.0, kind.last_s + kind.step_s - (first * track.tick_s + shift_s))
 
 
 class _Kind:
@@ -170,6 +230,7 @@ class _Kind:
 
     def __init__(self, place: int, track: Track) -> None:
         self.place = place
+        self.stream = track.stream
         self.looks = _looks(track.stream)
         self.last_s = -math.inf
         """The last decoding stamp that was written, by the first stretch's clock."""

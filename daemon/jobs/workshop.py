@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 import threading
@@ -22,6 +23,8 @@ log = structlog.get_logger()
 
 FOLDER = "jobs"
 READ_BYTES = 1024 * 1024
+NICE = 10
+"""A tenth of the weight of other threads (sched(7)): windows are due within two seconds, jobs are not."""
 
 T = TypeVar("T")
 
@@ -38,7 +41,7 @@ class Workshop:
     def __init__(self, data_dir: Path, at_once: int) -> None:
         """Throw away what a daemon that died left in `data_dir/jobs`; blocks. Raises WorkshopError."""
         self._folder = data_dir / FOLDER
-        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="job")
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="job", initializer=_step_back)
         try:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -81,6 +84,12 @@ class Workshop:
             if not running.cancelled() and (error := running.exception()) is not None:
                 log.debug("job_thread_ended", error=type(error).__name__)
             raise
+
+
+def _step_back() -> None:
+    """Let the calling thread have what the live streams leave of the processor (Linux: it alone)."""
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, max(NICE, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 async def chunks_of(path: Path, told: Callable[[int], None]) -> AsyncGenerator[bytes, None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import wave
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,24 @@ def samples(path: Path, rate_hz: int) -> NDArray[np.int16]:
     """Decode a file's audio with ffmpeg, as mono."""
     decoded = run_ffmpeg("-i", path, "-vn", "-ac", "1", "-ar", str(rate_hz), "-f", "s16le", "-")
     return np.frombuffer(decoded, np.int16)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture: when it is shown, and what it shows."""
+
+    time_s: float
+    digest: str
+
+
+def pictures(path: Path) -> list[Picture]:
+    """Return all pictures that ffmpeg shows of a file."""
+    # Without this it repeats and drops pictures to keep the rate.
+    text = run_ffmpeg("-i", path, "-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framemd5", "-").decode()
+    base = next(line for line in text.splitlines() if line.startswith("#tb 0:")).split(":")[1]
+    over, under = base.split("/")
+    rows = [line.split(",") for line in text.splitlines() if not line.startswith("#")]
+    return [Picture(int(row[2]) * int(over) / int(under), row[5].strip()) for row in rows]
 
 
 def lag(heard: NDArray[np.int16], original: NDArray[np.int16]) -> tuple[int, float]:

@@ -200,6 +200,7 @@ def test_when_it_began(own: FolderLibrary) -> None:
     recording = parsed(own, mpd(period, attributes=attributes))
     # The timeline begins with the first media.
     assert recording.begins_at == BEGAN + 6.5
+    assert recording.place_s(BEGAN + 10) == 3.5
     assert times(recording)[0] == (0, 2)
     assert recording.duration_s == 10
     assert recording.segments[0].origin_s == 0

@@ -61,19 +61,19 @@ def _stored(recorded: Film, object_server: ObjectServer) -> ObjectServer:
 
 def fetched(server: ObjectServer, answer: dict[str, Any], tmp_path: Path, bucket: str = "recordings") -> Path:
     """Return the result on disk."""
-    key = (answer["VideoPath"] or answer["ImagePath"]).removeprefix("/")
+    key = str(answer["VideoPath"] or answer["ImagePath"]).removeprefix("/")
     path = tmp_path / key.rpartition("/")[2]
     path.write_bytes(server.get(key, bucket))
     return path
 
 
-def check_sound(path: Path, recorded: Film, start_s: float) -> None:
+def check_sound(path: Path, recorded: Film, start_s: float, within_s: float = 0.022) -> None:
     """Look whether the sound is the film's from `start_s` on, to a packet of AAC: it is not cut."""
     heard = samples(path, RATE_HZ)
     first = round(start_s * RATE_HZ)
     behind, likeness = lag(heard, recorded.sound[first : first + len(heard)])
     assert likeness > 0.9
-    assert abs(behind) / RATE_HZ < 0.022
+    assert abs(behind) / RATE_HZ < within_s
 
 
 @pytest.fixture(name="long_recording", scope="session")
@@ -97,7 +97,7 @@ async def test_the_documented_request_works_as_printed(
 ) -> None:
     object_server.make_bucket("ch-or-001")
     object_server.make_bucket("pp-va-001")
-    folder = EXPORT["HiResFilePath"].rpartition("/")[0]
+    folder = str(EXPORT["HiResFilePath"]).rpartition("/")[0]
     # Only what the span needs is there: 2,773 s to 3,450.603 s.
     upload(object_server, long_recording, "ch-or-001", folder)
     async with tvu_house(tmp_path, object_server) as house:
@@ -131,7 +131,8 @@ async def test_whole_segments_are_joined_and_the_true_start_is_told(
     }
     expected = b"".join((recorded.hls / f"part{number}.ts").read_bytes() for number in (2, 3))
     assert stored.get("out/id/piece.ts") == expected
-    check_sound(fetched(stored, answer, tmp_path), recorded, 8.0)
+    # A segment of TS holds sound from before its first picture, which counts.
+    check_sound(fetched(stored, answer, tmp_path), recorded, 8.0, within_s=0.1)
 
 
 SOURCES = {"hls": {}, "dash": {"HiResFilePath": None, "LivePath": f"{FOLDER}/stream.mpd"}}
