@@ -123,7 +123,7 @@ class VodRoutes:
         return _response(fault.status, refusal(fault, language, detail), request_id)
 
     async def _create(self, account: Account, request: web.Request, body: bytes) -> Answer:
-        asset = await self._registration.create(account.name, _read(request, body, CreateAssetRequest))
+        asset = await self._registration.create(account, _read(request, body, CreateAssetRequest))
         log.info("asset_registered", account=account.name, asset=asset.asset_id)
         return 200, AssetAnswer(asset_id=asset.asset_id)
 
@@ -134,7 +134,7 @@ class VodRoutes:
 
     async def _create_at(self, account: Account, asked: UploadMetaData) -> UploadAsset:
         try:
-            asset = await self._registration.create_at(account.name, asked)
+            asset = await self._registration.create_at(account, asked)
         except RefusedError as error:
             text = refusal(error.fault, "en", error.detail)
             return UploadAsset(url=asked.url, **text)
