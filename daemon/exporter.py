@@ -177,7 +177,7 @@ def _cut_of(recording: Recording, export: Export) -> Cut:
     return Cut(first_s, last_s, lacking_s, export.span.began_at(recording, first_s))
 
 
-def why(error: RecordingError | StorageError, export: Export) -> str:
+def why(error: AudiowardenError, export: Export) -> str:
     """Say why an export failed; that something is missing with the name it was asked for by."""
     source = export.sources[0]
     if is_missing(error) and isinstance(source, StoredObject):

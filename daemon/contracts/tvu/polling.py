@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from daemon.contracts.tvu import replies
@@ -21,31 +22,34 @@ KIND = "export"
 MAX_TOLD = 10_000
 LOOK_S = 10.0
 """How long a store may take to say whether the result is there: a client waits for the answer."""
+ANEW_AFTER_S = 60.0
+"""So long after it was first answered that an export is done, another request to cover it is a new one."""
 
 
 class PolledExports:
     """Starts exports and tells how far they are."""
 
-    def __init__(self, jobs: Jobs, stores: Stores) -> None:
+    def __init__(self, jobs: Jobs, stores: Stores, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._jobs = jobs
         self._stores = stores
-        self._told: OrderedDict[tuple[str, str], None] = OrderedDict()
-        """Failures that were answered: who asks again after one wants another try."""
+        self._clock = clock
+        self._told: OrderedDict[tuple[str, str], float] = OrderedDict()
+        """When failures and what covers another one were first answered: who asks again wants another try."""
 
     async def answer(self, account: str, asked: MediaExport) -> MediaAnswer:
         """Start an export, or tell how far it is. Raises LedgerError."""
-        state = await self._jobs.state(KIND, account, asked.key)
+        name = (account, asked.key)
+        state = await self._jobs.state(KIND, *name)
         if state is None or state.over:
             finished = await self._finished(asked, state)
-            if finished is not None:
+            if finished is not None and (state is None or not self._wanted_anew(name, asked, state)):
                 return finished
-        if state is not None and state.status is JobStatus.FAILED and self._first_told(account, asked.key):
+        if state is not None and state.status is JobStatus.FAILED and self._first_told(name, 0.0):
             return replies.failed(state.error)
         try:
             state = await self._jobs.submit(
                 KIND,
-                account,
-                asked.key,
+                *name,
                 asked.export.document(),
                 again=state is not None and state.over,
             )
@@ -56,7 +60,7 @@ class PolledExports:
             )
         if state.status is JobStatus.DONE:
             return _done(asked, state.result)
-        if state.status is JobStatus.FAILED and self._first_told(account, asked.key):
+        if state.status is JobStatus.FAILED and self._first_told(name, 0.0):
             return replies.failed(state.error)
         return replies.working(asked.image_path, asked.video_path)
 
@@ -78,12 +82,17 @@ class PolledExports:
             there = done
         return _done(asked, result) if there else None
 
-    def _first_told(self, account: str, key: str) -> bool:
-        """Say whether a failure has not been answered yet; from then on it has."""
-        if (account, key) in self._told:
-            del self._told[account, key]
+    def _wanted_anew(self, name: tuple[str, str], asked: MediaExport, state: JobState) -> bool:
+        covers = asked.export.replace and state.status is JobStatus.DONE
+        return covers and not self._first_told(name, ANEW_AFTER_S)
+
+    def _first_told(self, name: tuple[str, str], for_s: float) -> bool:
+        """Say whether an outcome has not been answered yet, or for less than so long."""
+        now = self._clock()
+        told_at = self._told.setdefault(name, now)
+        if told_at != now and now - told_at > for_s:
+            del self._told[name]
             return False
-        self._told[account, key] = None
         while len(self._told) > MAX_TOLD:
             self._told.popitem(last=False)
         return True

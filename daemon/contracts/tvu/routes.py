@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 from pydantic import ValidationError
 
+from config.errors import AudiowardenError
 from daemon.accounts import Account, Accounts
 from daemon.contracts.body import BodyError, BodyFault, read_body
 from daemon.contracts.tvu import replies
@@ -24,13 +25,9 @@ from daemon.contracts.tvu.spelling import parse_printed
 from daemon.contracts.tvu.translation import audio_export, media_export
 from daemon.exporter import why
 from daemon.exports import Export, Exported, Form, StoredObject
-from daemon.jobs.workshop import WorkshopError
 from daemon.ledger.interfaces import LedgerError
 from daemon.logs import tell
 from daemon.metrics import Metrics
-from daemon.storage.interfaces import StorageError
-from pipeline.encode import EncodeError
-from pipeline.recording.recording import RecordingError
 
 log = structlog.get_logger()
 
@@ -147,12 +144,9 @@ class TvuRoutes:
             raise RefusedError(
                 f"the export was not finished within {self._deadline_s:g} s; ask for a shorter span"
             ) from None
-        except (RecordingError, StorageError) as error:
+        except AudiowardenError as error:
             log.warning("audio_not_exported", account=account.name, reason=str(error))
             raise RefusedError(why(error, export)) from None
-        except (EncodeError, WorkshopError) as error:
-            tell("audio_not_exported", error, account=account.name)
-            raise RefusedError(FAILED) from None
         finally:
             self._asked -= 1
         log.info("audio_exported", account=account.name)

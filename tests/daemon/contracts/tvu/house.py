@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,12 @@ class House:
 
 @asynccontextmanager
 async def tvu_house(
-    folder: Path, server: ObjectServer | None = None, *, deadline_s: float = AUDIO_DEADLINE_S, **settings: Any
+    folder: Path,
+    server: ObjectServer | None = None,
+    *,
+    deadline_s: float = AUDIO_DEADLINE_S,
+    clock: Callable[[], float] = time.monotonic,
+    **settings: Any,
 ) -> AsyncIterator[House]:
     """Serve the contract; `folder/media` is the media root. `settings` are the account's."""
     tvu = {"session_ids": [AUDIO_SESSION, MEDIA_SESSION], "descriptor_key": KEY, **settings.pop("tvu", {})}
@@ -105,7 +111,7 @@ async def tvu_house(
         stack.push_async_callback(_stop, jobs, running)
         metrics = Metrics()
         app = web.Application()
-        polled = PolledExports(jobs, stores)
+        polled = PolledExports(jobs, stores, clock=clock)
         TvuRoutes(Accounts([customer]), exporter, polled, metrics, keys, deadline_s=deadline_s).add_to(app)
         client = await stack.enter_async_context(TestClient(TestServer(app)))
         yield House(client, jobs, metrics)

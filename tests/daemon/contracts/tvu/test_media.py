@@ -299,3 +299,23 @@ async def test_what_the_recording_lacks_is_told(stored: ObjectServer, tmp_path: 
         early = await house.polled(asked(StartPos=BEGAN_MS - 1_500, FileName="early"))
     assert (late["LackLength"], late["StartPos"]) == (2_500, BEGAN_MS + 20_000)
     assert (early["LackLength"], early["StartPos"]) == (1_500, BEGAN_MS)
+
+
+async def test_an_export_goes_on_after_a_restart(stored: ObjectServer, tmp_path: Path) -> None:
+    body = asked(media_type="mp4")
+    async with tvu_house(tmp_path, stored) as house:
+        assert (await house.post(MEDIA, body))["ErrorCode"] == 1
+    async with tvu_house(tmp_path, stored) as house:
+        assert (await house.polled(body))["ErrorCode"] == 5
+    assert stored.uploads() == []
+
+
+async def test_what_covers_is_made_anew_after_a_while(stored: ObjectServer, tmp_path: Path) -> None:
+    now = 1000.0
+    async with tvu_house(tmp_path, stored, clock=lambda: now) as house:
+        assert (await house.polled(asked()))["ErrorCode"] == 5
+        now += 59.0
+        assert (await house.post(MEDIA, asked()))["ErrorCode"] == 5
+        now += 2.0
+        assert (await house.post(MEDIA, asked()))["ErrorCode"] == 1
+        assert (await house.polled(asked()))["ErrorCode"] == 5
