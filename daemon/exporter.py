@@ -178,7 +178,7 @@ def _cut_of(recording: Recording, export: Export) -> Cut:
     return Cut(first_s, end_s, lacking_s, export.span.recording_began_at(recording.begins_at))
 
 
-def why(error: RecordingError | StorageError, export: Export) -> str:
+def why(error: AudiowardenError, export: Export) -> str:
     """Say why an export failed; that something is missing with the name it was asked for by."""
     source = export.sources[0]
     if is_missing(error) and isinstance(source, StoredObject):

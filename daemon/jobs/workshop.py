@@ -53,7 +53,8 @@ class Workshop:
         try:
             folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._folder))
         except OSError as error:
-            raise WorkshopError(f"no file can be written in {self._folder}: {error.strerror}") from None
+            # The text is for whoever wants the file: where our disk has it is not his business.
+            raise WorkshopError(f"no file can be written in data_dir: {error.strerror}") from None
         try:
             yield folder
         finally:

@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 from pydantic import ValidationError
 
+from config.errors import AudiowardenError
 from daemon.accounts import Account, Accounts
 from daemon.contracts.body import READ_TIMEOUT_S, BodyError, BodyFault, read_body
 from daemon.contracts.tvu import replies
@@ -27,8 +28,6 @@ from daemon.exports import Export, Exported, Form, StoredObject
 from daemon.ledger.interfaces import LedgerError
 from daemon.logs import tell
 from daemon.metrics import Metrics
-from daemon.storage.interfaces import StorageError
-from pipeline.recording.recording import RecordingError
 
 log = structlog.get_logger()
 
@@ -46,7 +45,7 @@ class RunsExports(Protocol):
     """What does exports."""
 
     async def export(self, account: str, export: Export, tell_progress: Callable[[float], None]) -> Exported:
-        """Do an export. Raises RecordingError, StorageError."""
+        """Do an export. Raises AudiowardenError: the recording, a store or this disk does not let it."""
 
 
 class TvuRoutes:
@@ -149,7 +148,7 @@ class TvuRoutes:
             raise RefusedError(
                 f"the export was not finished within {self._deadline_s:g} s; ask for a shorter span"
             ) from None
-        except (RecordingError, StorageError) as error:
+        except AudiowardenError as error:
             log.warning("audio_not_exported", account=account.name, reason=str(error))
             raise RefusedError(why(error, export)) from None
         finally:
