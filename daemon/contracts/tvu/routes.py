@@ -45,7 +45,7 @@ class RunsExports(Protocol):
     """What does exports."""
 
     async def export(self, account: str, export: Export, tell_progress: Callable[[float], None]) -> Exported:
-        """Do an export. Raises RecordingError, StorageError, EncodeError, WorkshopError."""
+        """Do an export. Raises AudiowardenError: the recording, a store or this disk does not let it."""
 
 
 class TvuRoutes:
