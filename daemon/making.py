@@ -10,7 +10,7 @@ from pathlib import Path
 
 from daemon.exports import AUDIO_FORMS, MAX_DURATION_S, Export, Exported, Form
 from daemon.whole_audio import write_whole_audio
-from pipeline.encode import AudioForm
+from pipeline.encode import AudioForm, EncodeError
 from pipeline.offline import cut_audio
 from pipeline.recording.recording import Library, Recording, Stretch
 from pipeline.recording.stretches import MARGIN_S, stretches
@@ -97,7 +97,11 @@ class Making:
 
     def _picture(self) -> Exported:
         with closing(self._stretches(self.recording, PICTURE_S)) as pieces:
-            self.target.write_bytes(thumbnail(pieces, self.cut.start_s, self.cancelled))
+            picture = thumbnail(pieces, self.cut.start_s, self.cancelled)
+        try:
+            self.target.write_bytes(picture)
+        except OSError as error:
+            raise EncodeError(f"the result cannot be written: {error.strerror}") from None
         return self.cut.exported(self.cut.start_s, 0.0)
 
     def _media(self) -> Exported:

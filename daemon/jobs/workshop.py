@@ -10,12 +10,14 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import structlog
 
 from config.errors import AudiowardenError
+from daemon.storage.undisturbed import in_thread, undisturbed
 
 log = structlog.get_logger()
 
@@ -53,15 +55,17 @@ class Workshop:
     @asynccontextmanager
     async def bench(self) -> AsyncIterator[Path]:
         """Make a folder that is gone afterwards. Raises WorkshopError."""
+        made: list[str] = []
         try:
-            folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._folder))
-        except OSError as error:
-            raise WorkshopError(f"no file can be written in {self._folder}: {error.strerror}") from None
-        try:
-            yield folder
+            # Without the path: the text is for whoever asked for the job.
+            try:
+                await in_thread(lambda: made.append(tempfile.mkdtemp(dir=self._folder)))
+            except OSError as error:
+                raise WorkshopError(f"the daemon has no place for a job's files: {error.strerror}") from None
+            yield Path(made[0])
         finally:
-            # A thread of its own: a cancelled job leaves nothing behind either.
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+            for each in made:
+                await in_thread(partial(shutil.rmtree, each, ignore_errors=True))
 
     async def run(self, work: Callable[[Callable[[], bool]], T], cancel: Callable[[], None]) -> T:
         """Run `work` in a thread and return its result.
@@ -76,7 +80,7 @@ class Workshop:
         except asyncio.CancelledError:
             unwanted.set()
             cancel()
-            await asyncio.wait((running,))
+            await undisturbed(asyncio.wait((running,)))
             if not running.cancelled() and (error := running.exception()) is not None:
                 log.debug("job_thread_ended", error=type(error).__name__)
             raise
@@ -91,11 +95,13 @@ def _step_back() -> None:
 async def chunks_of(path: Path, told: Callable[[int], None]) -> AsyncGenerator[bytes, None]:
     """Yield a file's bytes; `told` gets how many have been yielded so far."""
     given = 0
-    file = await asyncio.to_thread(path.open, "rb")
+    opened: list[BinaryIO] = []
     try:
-        while data := await asyncio.to_thread(file.read, READ_BYTES):
+        await in_thread(lambda: opened.append(path.open("rb")))
+        while data := await in_thread(partial(opened[0].read, READ_BYTES)):
             yield data
             given += len(data)
             told(given)
     finally:
-        file.close()
+        for file in opened:
+            file.close()

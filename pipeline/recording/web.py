@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections import OrderedDict
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import BinaryIO
 from urllib.parse import urljoin
 
@@ -235,14 +235,17 @@ def _spooled(body: Body, length: int | None) -> BinaryIO:
     if length > MAX_SPOOLED_BYTES:
         text = "the server gives no parts of the file, which is too large to fetch whole"
         raise RecordingError(RecordingFault.UNSUPPORTED, text)
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (its reader closes it)
-    try:
-        while piece := body.read(PIECE_BYTES):
-            file.write(piece)
-        file.seek(0)
-    except BaseException:
-        file.close()
-        raise
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(tempfile.TemporaryFile())
+            while piece := body.read(PIECE_BYTES):
+                file.write(piece)
+            file.seek(0)
+        except OSError as error:
+            text = f"there is no room for the file, whose server gives no parts of it: {error.strerror}"
+            raise RecordingError(RecordingFault.UNREACHABLE, text) from None
+        # Its reader closes it.
+        stack.pop_all()
     return file
 
 

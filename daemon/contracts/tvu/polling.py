@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections import OrderedDict
@@ -18,8 +19,9 @@ from daemon.storage.interfaces import StorageError, Stores
 
 KIND = "export"
 """Of jobs; their request is an `Export`, their result an `Exported`."""
-OVER = (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
 MAX_TOLD = 10_000
+LOOK_S = 10.0
+"""How long a store may take to say whether the result is there: a client waits for the answer."""
 ANEW_AFTER_S = 60.0
 """So long after it was first answered that an export is done, another request to cover it is a new one."""
 
@@ -38,7 +40,7 @@ class PolledExports:
         """Start an export, or tell how far it is. Raises LedgerError."""
         name = (account, asked.key)
         state = await self._jobs.state(KIND, *name)
-        if state is None or state.status in OVER:
+        if state is None or state.over:
             finished = await self._finished(asked, state)
             if finished is not None and (state is None or not self._wanted_anew(name, asked, state)):
                 return finished
@@ -49,7 +51,7 @@ class PolledExports:
                 KIND,
                 *name,
                 asked.export.document(),
-                again=state is not None and state.status in OVER,
+                again=state is not None and state.over,
             )
         except JobsFullError as error:
             # A client that polls comes back; an error would end its polling.
@@ -70,9 +72,13 @@ class PolledExports:
         result = state.result if state is not None and done else {}
         target = asked.export.target
         try:
-            there = await self._stores.at(target.location).info(target.key) is not None
+            async with asyncio.timeout(LOOK_S):
+                there = await self._stores.at(target.location).info(target.key) is not None
         except StorageError as error:
             tell("export_not_looked_for", error)
+            there = done
+        except TimeoutError:
+            tell("export_not_looked_for", StorageError(f"no answer within {LOOK_S:g} s"))
             there = done
         return _done(asked, result) if there else None
 
@@ -102,9 +108,11 @@ def _done(asked: MediaExport, result: Mapping[str, Any]) -> MediaAnswer:
         TimeWait=0,
         ImagePath=asked.image_path,
         VideoPath=asked.video_path,
-        LackLength=None if exported is None or thumbnail else math.floor(exported.lacking_s * 1000 + 0.5),
-        StartPos=None
-        if exported is None or exported.began_at is None
-        else math.floor(exported.began_at * 1000 + 0.5),
-        Duration=None if exported is None or thumbnail else math.floor(exported.duration_s * 1000 + 0.5),
+        LackLength=None if exported is None or thumbnail else _ms(exported.lacking_s),
+        StartPos=None if exported is None or exported.began_at is None else _ms(exported.began_at),
+        Duration=None if exported is None or thumbnail else _ms(exported.duration_s),
     )
+
+
+def _ms(seconds: float) -> int:
+    return math.floor(seconds * 1000 + 0.5)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from config.errors import AudiowardenError
 from daemon.accounts import Account, Accounts
-from daemon.contracts.body import READ_TIMEOUT_S, BodyError, BodyFault, read_body
+from daemon.contracts.body import BodyError, BodyFault, read_body
 from daemon.contracts.tvu import replies
 from daemon.contracts.tvu.messages import Message
 from daemon.contracts.tvu.polling import PolledExports
@@ -45,7 +45,7 @@ class RunsExports(Protocol):
     """What does exports."""
 
     async def export(self, account: str, export: Export, tell_progress: Callable[[float], None]) -> Exported:
-        """Do an export. Raises RecordingError, StorageError."""
+        """Do an export. Raises AudiowardenError: the recording, a store or this disk does not let it."""
 
 
 class TvuRoutes:
@@ -101,17 +101,13 @@ class TvuRoutes:
         """Authenticate, handle, and turn every refusal into the contract's own form."""
         status = 200
         try:
-            async with asyncio.timeout(READ_TIMEOUT_S):
-                raw = await read_body(request)
-            body = parse_printed(raw)
+            body = parse_printed(await read_body(request))
             reply = await handle(self._authenticate(body), body)
         except BodyError as error:
             status = 413 if error.fault is BodyFault.TOO_LARGE else 200
             reply = refusal(str(error))
         except RefusedError as error:
             reply = refusal(str(error))
-        except TimeoutError:
-            reply = refusal("the body did not arrive in time")
         except LedgerError as error:
             tell("ledger_unavailable", error)
             reply = refusal(FAILED)

@@ -11,6 +11,7 @@ import pytest
 from tests.daemon.contracts.tvu.conftest import Film
 from tests.daemon.contracts.tvu.documents import audio_request, media_request, place, storage_info
 from tests.daemon.contracts.tvu.house import AUDIO, MEDIA, tvu_house
+from tests.daemon.full_disk import full_disk
 from tests.support.media_server import HttpServer
 
 BEGAN_MS = 1562253592803
@@ -183,3 +184,21 @@ async def test_answers_are_counted(tmp_path: Path) -> None:
         await house.post(AUDIO, "{}")
         rendered = house.metrics.render().decode()
     assert 'audiowarden_requests_total{code="-1",endpoint="exportaudio"} 1.0' in rendered
+
+
+async def test_a_full_disk_is_said(live: Path, tmp_path: Path) -> None:
+    before = files(tmp_path)
+    async with tvu_house(tmp_path) as house:
+        with full_disk(65536):
+            answer = await house.post(AUDIO, audio(FileName="a.wav"))
+    assert answer["ErrorCode"] == -1
+    assert answer["ErrorMessage"].startswith("the result cannot be written: ")
+    assert files(tmp_path) == before
+
+
+async def test_no_place_for_the_result_is_said_without_telling_where(live: Path, tmp_path: Path) -> None:
+    async with tvu_house(tmp_path) as house:
+        (tmp_path / "jobs").rmdir()
+        answer = await house.post(AUDIO, audio(FileName="a.wav"))
+    assert answer["ErrorCode"] == -1
+    assert answer["ErrorMessage"] == "no file can be written in data_dir: No such file or directory"
