@@ -14,7 +14,7 @@ from pipeline.decode import Stream, open_stretch
 from pipeline.encode import PacketFile, UnsupportedCodecError
 from pipeline.offline import Gauge, Progress, check_span, unwatched
 from pipeline.packets import Packets, Span, Track
-from pipeline.recording.recording import RecordingError, RecordingFault, Stretch
+from pipeline.recording.recording import RecordingError, RecordingFault, Stretch, cancelled_error
 from pipeline.recording.tap import never
 
 MUXERS = {"ts": "mpegts", "mp4": "mp4", "mov": "mov"}
@@ -130,7 +130,7 @@ class _Lane:
     def go_on(self) -> bool:
         """Fetch the next packets; say whether there are any. Raises RecordingError."""
         if self._cancelled():
-            raise RecordingError(RecordingFault.CANCELLED, "it was cancelled")
+            raise cancelled_error()
         self.packets = next(self._rest, [])
         return bool(self.packets)
 
