@@ -26,7 +26,7 @@ demo: setup
 
 test: setup
 	@$(BIN)/audiowarden models fetch tiny.en
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/.installed
 	@$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ import importlib.util
 
 BENCHMARKS: dict[str, tuple[str, ...]] = {
     "recognition": (),
+    "screening": ("--terms", "12", "--rounds", "2"),
     "ingest": ("--streams", "1,10", "--rounds", "1", "--span-s", "12"),
     "songs": (),
     "exports": ("--rounds", "3"),

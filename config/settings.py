@@ -196,7 +196,7 @@ class Settings(Section):
     storage: StorageSettings = StorageSettings()
     jobs: JobSettings = JobSettings()
     logs: LogSettings = LogSettings()
-    policies: dict[str, dict[str, ThresholdSettings]] = {}
+    policies: dict[str, dict[str, ThresholdSettings]] = Field(default_factory=dict)
 
     @property
     def enrolled_folder(self) -> Path:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from config.errors import AudiowardenError
 from config.settings import Settings
@@ -29,7 +30,7 @@ from daemon.egress import make_session
 from daemon.enrolled import Enrolled
 from daemon.health import HealthRoutes
 from daemon.lag import LoopLag
-from daemon.ledger.interfaces import LedgerError
+from daemon.ledger.interfaces import History, LedgerError
 from daemon.ledger.sqlite import SqliteLedger
 from daemon.lists import CustomerLists
 from daemon.logs import tell
@@ -161,25 +162,18 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     addresses = AddressPolicy.of(settings.network)
     session = await house.enter_async_context(make_session(settings.network, addresses))
     history = ledger.history if settings.callbacks.history_hours else None
-    outbox = Outbox(
-        ledger.callbacks,
-        ledger.dead_letters,
-        session,
-        settings.callbacks,
-        metrics,
-        Signer(settings.accounts),
-        history,
-    )
+    outbox = _outbox(settings, ledger, session, metrics, history)
     await outbox.start()
     house.push_async_callback(outbox.stop)
     accounts = Accounts(settings.accounts)
     recorded = await house.enter_async_context(
         recorded_media(settings, accounts, ledger, outbox, storage.stores, addresses, metrics)
     )
-    contract = AudioStreamContract(analysis.taxonomy, settings.accounts, agora_sdk=agora.installed())
+    sdk = await asyncio.to_thread(agora.environment, os.environ)
+    contract = AudioStreamContract(analysis.taxonomy, settings.accounts, agora_sdk=bool(sdk))
     start = Start(INGEST_MODULE, settings.network, settings.logs)
     ingest = _ingest(settings, start, metrics)
-    rooms = RoomWorkers(start, on_lost=metrics.ingest_restarts.inc)
+    rooms = RoomWorkers(replace(start, environ=sdk), on_lost=metrics.ingest_restarts.inc)
     stages = _stages(settings, analysis, addresses, ingest, rooms, storage.clips)
     admission = Admission(
         analysis.recognition,
@@ -211,6 +205,19 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
         lag,
         query,
         upkeep,
+    )
+
+
+def _outbox(
+    settings: Settings,
+    ledger: SqliteLedger,
+    session: ClientSession,
+    metrics: Metrics,
+    history: History | None,
+) -> Outbox:
+    signer = Signer(settings.accounts)
+    return Outbox(
+        ledger.callbacks, ledger.dead_letters, session, settings.callbacks, metrics, signer, history
     )
 
 

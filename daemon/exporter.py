@@ -164,18 +164,17 @@ class Exporter:
 
 def _cut_of(recording: Recording, export: Export) -> Cut:
     """Return the part of the span that the recording may hold, and what it lacks for certain."""
-    start_s = export.span.start_on(recording.begins_at)
+    start_s, end_s = export.span.on(recording)
     length_s = recording.duration_s
-    wanted_s = export.span.duration_s
-    end_s = length_s if wanted_s is None else min(start_s + wanted_s, length_s)
-    first_s = max(0.0, start_s)
+    first_s, last_s = max(0.0, start_s), min(end_s, length_s)
     one_moment = export.form is Form.JPEG and 0 <= start_s < length_s
-    if not one_moment and end_s <= first_s:
+    if not one_moment and last_s <= first_s:
         length = f", which lasts {length_s:.3f} s" if math.isfinite(length_s) else ""
         text = f"the span begins {start_s:.3f} s after the beginning of the recording{length}"
         raise RecordingError(RecordingFault.OUTSIDE, text)
-    lacking_s = 0.0 if wanted_s is None else max(0.0, wanted_s - (end_s - first_s))
-    return Cut(first_s, end_s, lacking_s, export.span.recording_began_at(recording.begins_at))
+    wanted_s = export.span.duration_s
+    lacking_s = 0.0 if wanted_s is None else max(0.0, wanted_s - (last_s - first_s))
+    return Cut(first_s, last_s, lacking_s, export.span.began_at(recording, first_s))
 
 
 def why(error: RecordingError | StorageError, export: Export) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from daemon.storage.interfaces import Location
-from pipeline.recording.recording import RecordingError, RecordingFault
+from pipeline.recording.recording import Recording, RecordingError, RecordingFault
 
 MAX_DURATION_S = 86_400.0
 """Of one export: a day."""
@@ -87,26 +88,38 @@ class Span:
     begins_at: float | None = None
     """Seconds since the epoch at which the recording begins, if it does not say so itself."""
 
-    def recording_began_at(self, says: float | None) -> float | None:
-        """Return when the recording began, in seconds since the epoch; `says` is what it says itself."""
-        if says is not None:
-            return says
+    def on(self, recording: Recording) -> tuple[float, float]:
+        """Return where on a recording's timeline the span begins and ends, in seconds; inf: with it.
+
+        It may lie before 0 or behind the end. While a recording was interrupted, time goes on that it does
+        not have: the span is shorter on its timeline then. Raises RecordingError: it cannot be told.
+        """
+        if self.moment is not None:
+            start_s = recording.place_s(self.moment)
+            if start_s is not None:
+                end_s = None if self.duration_s is None else recording.place_s(self.moment + self.duration_s)
+                return start_s, math.inf if end_s is None else end_s
+            if self.begins_at is not None:
+                return self._from(self.moment - self.begins_at)
+        if self.start_s is None:
+            text = "the recording does not say when it began, so a moment cannot be found in it"
+            raise RecordingError(RecordingFault.INVALID, text)
+        return self._from(self.start_s)
+
+    def began_at(self, recording: Recording, place_s: float) -> float | None:
+        """Return when a recording began, by the time of day at a second of its timeline; None: unknown."""
+        if recording.begins_at is not None:
+            began_at = recording.begins_at
+            for each in recording.dates:
+                if place_s >= each.start_s:
+                    began_at = each.epoch_s - each.start_s
+            return began_at
         if self.begins_at is None and self.moment is not None and self.start_s is not None:
             return self.moment - self.start_s
         return self.begins_at
 
-    def start_on(self, says: float | None) -> float:
-        """Return where on the timeline of a recording the span begins, in seconds.
-
-        `says` is when the recording says that it began. Raises RecordingError: it cannot be told.
-        """
-        began_at = self.recording_began_at(says)
-        if self.moment is not None and began_at is not None:
-            return self.moment - began_at
-        if self.start_s is None:
-            text = "the recording does not say when it began, so a moment cannot be found in it"
-            raise RecordingError(RecordingFault.INVALID, text)
-        return self.start_s
+    def _from(self, start_s: float) -> tuple[float, float]:
+        return start_s, math.inf if self.duration_s is None else start_s + self.duration_s
 
 
 @dataclass(frozen=True, slots=True)

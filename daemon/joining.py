@@ -54,7 +54,7 @@ async def pieces_of(store: ObjectStore, location: Location, segments: Sequence[S
             raise MissingObjectError("a segment of the recording is not there")
         return Piece(location, segment.name, 0, info.size)
 
-    tasks = [asyncio.ensure_future(piece(each)) for each in segments]
+    tasks = [asyncio.create_task(piece(each), name="segment lookup") for each in segments]
     try:
         return list(await asyncio.gather(*tasks))
     finally:

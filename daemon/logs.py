@@ -17,8 +17,8 @@ log = structlog.get_logger()
 
 TALKATIVE = (
     "aiohttp.access", "aiohttp.client", "libav", "faster_whisper", "httpx", "huggingface_hub",
-    # These even hold signatures and where credentials were found.
-    "aioboto3", "aiobotocore", "boto3", "botocore", "s3transfer",
+    # These even hold tokens, signatures and where credentials were found.
+    "agora", "aioboto3", "aiobotocore", "boto3", "botocore", "s3transfer",
 )  # fmt: skip
 """Libraries of which only warnings are logged."""
 

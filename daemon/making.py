@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from daemon.exports import AUDIO_FORMS, MAX_DURATION_S, Export, Exported, Form
@@ -16,6 +17,7 @@ from pipeline.recording.recording import Library, Recording, Stretch
 from pipeline.recording.stretches import stretches
 from pipeline.remux import MediaForm, remux
 from pipeline.thumbnail import thumbnail
+from pipeline.together import remux_apart
 
 PICTURE_S = 1.0
 """So much of a recording is read on for the picture of a moment."""
@@ -101,18 +103,20 @@ class Making:
         return self.cut.exported(self.cut.start_s, 0.0)
 
     def _media(self) -> Exported:
-        cut = self.cut
-        with closing(self._stretches(self.recording, cut.duration_s)) as pieces:
-            made = remux(
-                pieces,
-                cut.start_s,
-                cut.duration_s,
-                self.target,
-                MediaForm(self.export.form.value),
-                self.progress,
-                self.cancelled,
-            )
+        cut, form = self.cut, MediaForm(self.export.form.value)
+        span = (cut.start_s, cut.duration_s, self.target, form, self.progress, self.cancelled)
+        with ExitStack() as stack:
+            pieces = stack.enter_context(closing(self._stretches(self.recording, cut.duration_s)))
+            sound = self.recording.sound
+            if sound is None:
+                made = remux(pieces, *span)
+            else:
+                made = remux_apart(pieces, partial(self._sounds, stack, sound), *span)
         return cut.exported(made.start_s, made.duration_s, missing_s=made.missing_s)
+
+    def _sounds(self, stack: ExitStack, sound: Recording, start_s: float, end_s: float) -> Iterable[Stretch]:
+        found = stretches(sound, self.library, start_s, end_s, ahead=self.export.ahead)
+        return stack.enter_context(closing(found))
 
     def _stretches(self, recording: Recording, duration_s: float) -> Generator[Stretch, None, None]:
         start_s = self.cut.start_s

@@ -15,9 +15,9 @@ from daemon.contracts.tvu.polling import KIND as EXPORT
 from daemon.contracts.tvu.polling import PolledExports
 from daemon.contracts.tvu.routes import AUDIO_AT_ONCE, TvuRoutes
 from daemon.contracts.vod.access import Projects
-from daemon.contracts.vod.assets import Asset, Assets
+from daemon.contracts.vod.assets import Assets
 from daemon.contracts.vod.audio import make_audio
-from daemon.contracts.vod.extraction import KIND, Extraction, LibraryInUse
+from daemon.contracts.vod.extraction import KIND, Extraction
 from daemon.contracts.vod.registration import Registration
 from daemon.contracts.vod.routes import VodRoutes
 from daemon.exporter import Exporter
@@ -30,7 +30,6 @@ from daemon.metrics import Metrics
 from daemon.outbox import Outbox
 from daemon.sources import Sources
 from daemon.storage.interfaces import Stores
-from daemon.storage.library import StoredLibrary
 from pipeline.network.addresses import AddressPolicy
 from pipeline.recording.web import WebLibrary
 
@@ -57,13 +56,6 @@ async def recorded_media(
     metrics: Metrics,
 ) -> AsyncIterator[RecordedMedia]:
     """Make it all; `jobs.run` and `jobs.drain` are the caller's to call. Raises AudiowardenError."""
-    loop = asyncio.get_running_loop()
-
-    def library_of(asset: Asset) -> LibraryInUse:
-        if asset.place is None:
-            return WebLibrary(addresses, settings.network)
-        return StoredLibrary(stores.at(asset.place.location), loop)
-
     # Audio that a client waits for has threads of its own beside the jobs'.
     threads = settings.jobs.at_once + AUDIO_AT_ONCE
     workshop = await asyncio.to_thread(Workshop, settings.data_dir, threads)
@@ -71,15 +63,15 @@ async def recorded_media(
         projects = Projects(settings.accounts, accounts)
         projects.check_notifications(addresses)
         assets = Assets(ledger.documents)
-        extraction = Extraction(assets, projects, stores, outbox, workshop, library_of, make_audio)
         sources = Sources(stores, lambda: WebLibrary(addresses, settings.network))
+        extraction = Extraction(assets, projects, stores, outbox, workshop, sources, make_audio)
         sealing = _sealing_keys(settings)
         exporter = Exporter(stores, sources, workshop, sealing)
         kinds: dict[str, JobKind] = {KIND: extraction.kind, EXPORT: JobKind(exporter.work)}
         names = [account.name for account in settings.accounts]
         jobs = DurableJobs(ledger.jobs, ledger.documents, kinds, names, settings.jobs, metrics)
         metrics.collect(JobGauges(jobs))
-        registration = Registration(assets, projects, stores, addresses)
+        registration = Registration(assets, stores, addresses)
         vod = VodRoutes(projects, assets, registration, jobs, stores, metrics)
         tvu = TvuRoutes(accounts, exporter, PolledExports(jobs, stores), metrics, sealing)
         yield RecordedMedia(jobs, vod, tvu)

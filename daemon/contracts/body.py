@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from enum import Enum
@@ -47,22 +48,31 @@ async def read_json_object(request: web.Request) -> dict[str, Any]:
 
 
 async def read_body(request: web.Request) -> bytes:
-    """Return the body, which may be empty. Raises BodyError."""
+    """Return the body, which may be empty. Raises BodyError, LATE after `READ_TIMEOUT_S`."""
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding.strip().lower() != "identity":
         # A megabyte can unpack to a gigabyte; the server is told to leave bodies as they are.
         raise BodyError("the body is compressed; send it without Content-Encoding", BodyFault.ENCODING)
     try:
-        raw = await request.content.read(MAX_BODY_BYTES + 1) if request.body_exists else b""
-        while 0 < len(raw) <= MAX_BODY_BYTES:
-            more = await request.content.read(MAX_BODY_BYTES + 1 - len(raw))
-            if not more:
-                break
-            raw += more
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            raw = await _read(request)
+    except TimeoutError:
+        raise BodyError("the body did not arrive in time", BodyFault.LATE) from None
     except (ValueError, web.RequestPayloadError):
         raise BodyError("the body could not be read", BodyFault.UNREADABLE) from None
     if len(raw) > MAX_BODY_BYTES:
         raise BodyError(f"the body is larger than {MAX_BODY_BYTES} bytes", BodyFault.TOO_LARGE)
+    return raw
+
+
+async def _read(request: web.Request) -> bytes:
+    """Return the body, or a byte more than it may have."""
+    raw = await request.content.read(MAX_BODY_BYTES + 1) if request.body_exists else b""
+    while 0 < len(raw) <= MAX_BODY_BYTES:
+        more = await request.content.read(MAX_BODY_BYTES + 1 - len(raw))
+        if not more:
+            break
+        raw += more
     return raw
 
 

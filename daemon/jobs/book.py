@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from config.settings import JobSettings
@@ -13,7 +14,6 @@ from daemon.jobs.interfaces import JobState, JobStatus
 from daemon.ledger.interfaces import Documents
 from daemon.upkeep import DAY_S, STEP, in_steps
 
-OVER = frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED})
 ASKED_STEP = 20
 """An asking is written down when the last one is older than this part of what counts as abandoned."""
 
@@ -35,11 +35,6 @@ class Stored:
     begun: int = 0
     """How often its work began in this run without any end: the daemon died."""
     state: JobState = field(default_factory=lambda: JobState(JobStatus.WAITING))
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.state.status in OVER
 
     @classmethod
     def read(cls, body: bytes) -> Stored:
@@ -92,7 +87,7 @@ class JobBook:
         age_s = self._settings.keep_days * DAY_S
         for kind in kinds:
             for each in (_state_kind(kind), _asked_kind(kind)):
-                await in_steps(lambda each=each: self._documents.expire(each, age_s, STEP))  # type: ignore[misc]  # bound at once
+                await in_steps(partial(self._documents.expire, each, age_s, STEP))
 
     async def _put(self, kind: str, name: JobName, body: bytes) -> None:
         if not await self._documents.replace(kind, name.account, name.key, body):

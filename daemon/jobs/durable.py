@@ -67,7 +67,7 @@ class DurableJobs:
         if self._kinds[kind].polled:
             await self._book.asked(name)
         stored = await self._book.read(name)
-        if stored is None or (again and stored.over):
+        if stored is None or (again and stored.state.over):
             stored = await self._start(name, request, again=again)
         return self._shown(name, stored)
 
@@ -91,7 +91,7 @@ class DurableJobs:
     async def _start(self, name: JobName, request: Mapping[str, Any], *, again: bool) -> Stored:
         async with self._worker.changing:
             stored = await self._book.read(name)
-            if stored is not None and not (again and stored.over):
+            if stored is not None and not (again and stored.state.over):
                 return stored
             # First into the queue: what is there without a document is done all the same.
             fresh = Stored(1 if stored is None else stored.run + 1)

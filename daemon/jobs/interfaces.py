@@ -20,6 +20,9 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+OVER = frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED})
+
+
 @dataclass(frozen=True, slots=True)
 class JobState:
     """What is known of a job."""
@@ -33,6 +36,11 @@ class JobState:
     """Why it failed: one sentence for whoever asked for it."""
     error_code: str = ""
     """Which kind of failure, in words of the work (for a contract's own codes)."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen to the job, unless it is started anew."""
+        return self.status in OVER
 
 
 class JobFailedError(AudiowardenError):

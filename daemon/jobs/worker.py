@@ -18,6 +18,7 @@ from daemon.jobs.interfaces import Job, JobFailedError, JobKind, JobState, JobSt
 from daemon.ledger.interfaces import Lease, LedgerError, Renewal
 from daemon.logs import tell
 from daemon.patience import patiently
+from daemon.storage.undisturbed import undisturbed
 from pipeline.retry import Backoff
 
 log = structlog.get_logger()
@@ -137,7 +138,7 @@ class Worker:
             if stored is None or stored.run < item.run:
                 # Its start had been put into the queue, and then the daemon died.
                 stored = Stored(item.run)
-            if stored.over:
+            if stored.state.over:
                 # Its end had been written down, and then the daemon died.
                 return stored
             if await lease.renew() is Renewal.STOP:
@@ -164,7 +165,7 @@ class Worker:
         name = item.name
         log.info("job_started", kind=name.kind, account=name.account, job=name.key, attempt=lease.attempt + 1)
         job = Job(name.kind, name.account, name.key, item.request, active.tell, item.run)
-        work = asyncio.ensure_future(self._kinds[name.kind].work(job))
+        work = asyncio.create_task(_done(self._kinds[name.kind], job), name=f"work {name.kind} {name.key}")
         watch = asyncio.create_task(self._watch(lease, item), name=f"watch {name.kind} {name.key}")
         try:
             await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
@@ -172,26 +173,30 @@ class Worker:
             ended = work.done()
             work.cancel()
             watch.cancel()
-            await asyncio.wait((work, watch))
+            # A second cancellation must not leave work behind that nobody owns.
+            await undisturbed(asyncio.wait((work, watch)))
         if not ended:
             return None if watch.result() is Renewal.LOST else (replace(stored, state=ABANDONED), None)
         try:
             finished = replace(stored, state=JobState(JobStatus.DONE, 1.0, await work))
             finished.write()
         except AudiowardenError as error:
-            return self._failed(lease, stored, error)
+            return self._failed(lease, item, stored, error)
         except (Exception, asyncio.CancelledError):
             log.exception("job_crashed", kind=name.kind, job=name.key)
             state = JobState(JobStatus.FAILED, error="internal error", error_code=INTERNAL)
             return replace(stored, state=state), None
         return finished, None
 
-    def _failed(self, lease: Lease, stored: Stored, error: AudiowardenError) -> tuple[Stored, float | None]:
+    def _failed(
+        self, lease: Lease, item: Item, stored: Stored, error: AudiowardenError
+    ) -> tuple[Stored, float | None]:
         code = error.code if isinstance(error, JobFailedError) else ""
         delay_s = self._backoff.delay_s(lease.attempt + 1) if error.retryable else None
         status = JobStatus.FAILED if delay_s is None else JobStatus.WAITING
         state = JobState(status, error=str(error), error_code=code)
-        log.warning("job_failed", job=lease.key, reason=str(error), delay_s=delay_s)
+        name = item.name
+        log.warning("job_failed", kind=name.kind, job=name.key, reason=str(error), delay_s=delay_s)
         return replace(_waiting(stored), state=state), delay_s
 
     async def _watch(self, lease: Lease, item: Item) -> Renewal:
@@ -227,6 +232,10 @@ class Worker:
 
 
 ABANDONED = JobState(JobStatus.CANCELLED, error="Nobody has asked for it any more.")
+
+
+async def _done(kind: JobKind, job: Job) -> Mapping[str, Any]:
+    return await kind.work(job)
 
 
 def group_of(kind: str, account: str) -> str:

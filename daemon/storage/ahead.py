@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import threading
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from daemon.storage.interfaces import MissingObjectError, ObjectStore, RefusedError, StorageError
 from pipeline.recording.recording import RecordingError, RecordingFault
 
 AHEAD_BYTES = 1024 * 1024
 """What waits for the thread, at most, and a piece of the store's."""
+CLOSE_S = 2.0
+"""How long a thread waits for a connection to be let go."""
 
 
 class Ahead:
@@ -41,11 +44,11 @@ class Ahead:
         self._held = 0
         self._room = asyncio.Event()
         self._closed: Callable[[Ahead], None] = lambda _: None
-        work = self._run(key, start, length)
+        self._task: asyncio.Task[None] | None = None
+        self._done = threading.Event()
         try:
-            self._task = asyncio.run_coroutine_threadsafe(work, loop)
+            loop.call_soon_threadsafe(self._start, key, start, length)
         except RuntimeError:
-            work.close()
             raise cancelled() from None
 
     def on_close(self, closed: Callable[[Ahead], None]) -> None:
@@ -72,12 +75,14 @@ class Ahead:
     def cancel(self) -> None:
         """End a reading that waits, and all later ones; from any thread, without waiting."""
         self._cancelled = True
-        self._task.cancel()
         self._items.put(cancelled())
+        self._stop_soon()
 
     def close(self) -> None:
-        """Let go of the object, without waiting."""
-        self._task.cancel()
+        """Let go of the object; returns when that has been done, or does not happen."""
+        self._stop_soon()
+        if not self._loop.is_closed():
+            self._done.wait(CLOSE_S)
         self._closed(self)
 
     def _next(self) -> bytes:
@@ -91,9 +96,22 @@ class Ahead:
             raise item
         if not item:
             self._ended = True
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._taken, len(item))
+        else:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._taken, len(item))
         return item
+
+    def _start(self, key: str, start: int, length: int | None) -> None:
+        self._task = self._loop.create_task(self._run(key, start, length), name="read ahead")
+        self._task.add_done_callback(lambda _: self._done.set())
+
+    def _stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _stop_soon(self) -> None:
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._stop)
 
     def _taken(self, size: int) -> None:
         self._held -= size

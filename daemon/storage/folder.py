@@ -6,6 +6,7 @@ import errno
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from io import FileIO
 from pathlib import Path
 
 from daemon.storage.addresses import Denial, SignedAddresses
@@ -85,9 +86,11 @@ class FolderStore:
     async def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         """Yield the bytes `[start, start + length)` of an object, or up to its end."""
         name = checked_key(key)
-        with _told():
-            file = await in_thread(partial(self._tree.reading, name))
+        opened: list[FileIO] = []
         try:
+            with _told():
+                await in_thread(lambda: opened.append(self._tree.reading(name)))
+            (file,) = opened
             with _told():
                 await in_thread(partial(file.seek, start))
             left = length
@@ -101,7 +104,8 @@ class FolderStore:
                     left -= len(data)
                 yield data
         finally:
-            await in_thread(file.close)
+            for each in opened:
+                await in_thread(each.close)
 
     async def put(
         self, key: str, data: AsyncIterable[bytes], *, content_type: str, replace: bool = True

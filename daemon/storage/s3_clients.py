@@ -17,7 +17,7 @@ from aiobotocore.config import AioConfig
 
 from config.settings import S3Settings
 from daemon.storage.interfaces import RefusedError, StorageError
-from daemon.storage.s3_faults import EXPECTED, fault_of, told
+from daemon.storage.s3_faults import EXPECTED, fault_of, no_credentials, told
 
 log = structlog.get_logger()
 
@@ -144,14 +144,16 @@ class S3Clients:
         with told(self.store):
             if self._session is None:
                 self._session = await asyncio.to_thread(aioboto3.Session)
+            # Both read the disk, so a thread does it, with a loop of its own; they belong to a loop only from
+            # the first request on. A client without credentials would be kept, and never find any.
+            if await asyncio.to_thread(asyncio.run, self._session.get_credentials()) is None:
+                raise no_credentials(self.store)
             opening = self._session.client(
                 "s3",
                 region_name=region or self._session.region_name or DEFAULT_REGION,
                 endpoint_url=self._settings.endpoint_url or None,
                 config=_config(self._settings, self.deadlines),
             )
-            # It reads models and credentials from the disk, so a thread does it, with a loop of its own;
-            # a client belongs to a loop only from its first request on.
             client = await asyncio.to_thread(asyncio.run, opening.__aenter__())
         return _Open(client)
 

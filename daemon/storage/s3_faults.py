@@ -36,16 +36,11 @@ EXPECTED = (ClientError, BotoCoreError, aiohttp.ClientError, OSError)
 
 MISSING = {"404", "NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NotFound"}
 EXISTS = {"412", "PreconditionFailed"}
-REFUSED = {
-    "400", "401", "403", "AccessDenied", "AccountProblem", "AllAccessDisabled",
-    "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "EntityTooLarge",
-    "EntityTooSmall", "ExpiredToken", "InvalidAccessKeyId", "InvalidArgument",
-    "InvalidBucketName", "InvalidObjectState", "InvalidPart", "InvalidRange", "InvalidSecurity",
-    "InvalidToken", "KeyTooLongError", "PermanentRedirect", "301", "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-}  # fmt: skip
+TRANSIENT = {"RequestTimeout", "RequestThrottled", "Throttling", "ThrottlingException"}
+"""Said with a status that otherwise means that asking again is useless."""
+TRANSIENT_STATUS = {408, 409, 425, 429}
 CANNOT_JOIN = {"501", "NotImplemented", "XNotImplemented", "405", "MethodNotAllowed", "InvalidRequest"}
-"""What stores say that know no copies of parts, or none between these two places."""
+"""What stores say that know no such request: copies of parts, or none between these two places."""
 CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, ProfileNotFound)
 SETTINGS = (NoRegionError, ParamValidationError)
 AWAY = (EndpointConnectionError, HTTPClientError, BotoConnectionError, aiohttp.ClientError, OSError)
@@ -69,7 +64,7 @@ def fault_of(error: BaseException, store: str) -> StorageError:
     code = code_of(error)
     name = f"the object store {store}"
     if isinstance(error, CREDENTIALS):
-        return RefusedError(f"there are no usable credentials for {name}")
+        return no_credentials(store)
     if isinstance(error, SETTINGS):
         return RefusedError(f"{name} cannot be asked for that: a bucket, region or address is invalid")
     if isinstance(error, TimeoutError):
@@ -78,14 +73,27 @@ def fault_of(error: BaseException, store: str) -> StorageError:
         return StorageError(f"{name} cannot be reached")
     if code == "NoSuchBucket":
         return MissingObjectError(f"{name} has no such bucket")
-    for codes, kind, sentence in (
-        (MISSING, MissingObjectError, "has no such object"),
-        (EXISTS, ObjectExistsError, "has an object of that name already"),
-        (REFUSED, RefusedError, f"refuses ({code})"),
-    ):
-        if code in codes:
-            return kind(f"{name} {sentence}")
+    if code in MISSING:
+        return MissingObjectError(f"{name} has no such object")
+    if code in EXISTS:
+        return ObjectExistsError(f"{name} has an object of that name already")
+    if _is_final(error):
+        return RefusedError(f"{name} refuses ({code or 'without saying why'})")
     return StorageError(f"{name} fails ({code or type(error).__name__})")
+
+
+def no_credentials(store: str) -> RefusedError:
+    """Return what to raise where the standard chain finds nothing."""
+    return RefusedError(f"there are no usable credentials for the object store {store}")
+
+
+def _is_final(error: BaseException) -> bool:
+    if not isinstance(error, ClientError):
+        return False
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code_of(error) in CANNOT_JOIN:
+        return True
+    return 300 <= status < 500 and status not in TRANSIENT_STATUS and code_of(error) not in TRANSIENT
 
 
 def join_fault_of(error: BaseException, store: str) -> StorageError:

@@ -175,7 +175,7 @@ class Upload:
             await self._room.wait_for(lambda: self._fits(size))
             self._number += 1
             self._sizes[self._number] = size
-        self._group.create_task(self._sent(self._number, send))
+        self._group.create_task(self._sent(self._number, send), name=f"part {self._number}")
 
     async def _sent(self, number: int, send: Callable[[int], Coroutine[Any, Any, str]]) -> None:
         self._etags[number] = await send(number)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from config.accounts import AccountSettings
 from daemon.storage.folder import FolderStore
 from daemon.storage.interfaces import Location, ObjectStore, RefusedError
 from daemon.storage.s3 import S3Store
@@ -24,8 +23,3 @@ class ConfiguredStores:
         if self._folder is None:
             raise RefusedError("no bucket is named, and there is no storage.local_root")
         return self._folder
-
-
-def permitted(account: AccountSettings, bucket: str) -> bool:
-    """Say whether an account may use a bucket; the media root, without a bucket, may be used by all."""
-    return not bucket or account.buckets is None or bucket in account.buckets

@@ -24,6 +24,7 @@ PARTS = ".audiowarden-parts"
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # A pipe that somebody put there must not keep a thread waiting.
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+LOCKABLE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 WRITE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 NOT_COPIED = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
 """What copy_file_range(2) says where the file systems cannot do it."""
@@ -40,8 +41,9 @@ class Part:
         with tree.folder(PARTS, make=True) as parts:
             self.name = secrets.token_hex(16) + PART_SUFFIX
             self._file = os.open(self.name, WRITE, 0o666, dir_fd=parts)
-        # Tells a sweep that somebody is alive who writes it.
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Tells a sweep that somebody is alive who writes it; where there are no locks, nothing is swept.
+        with suppress(OSError):
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run one of the methods below in a thread."""
@@ -119,7 +121,8 @@ class Tree:
         with suppress(FileNotFoundError), self.folder(PARTS) as parts:
             for name in os.listdir(parts):  # noqa: PTH208 - a Path cannot be made of a descriptor
                 with suppress(FileNotFoundError, BlockingIOError):
-                    file = os.open(name, READ, dir_fd=parts)
+                    # Over NFS only what is open for writing can be locked.
+                    file = os.open(name, LOCKABLE, dir_fd=parts)
                     try:
                         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                         os.unlink(name, dir_fd=parts)

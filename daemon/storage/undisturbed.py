@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 async def undisturbed(work: Coroutine[Any, Any, T]) -> T:
     """Await `work`, which has a deadline of its own; a cancellation takes effect when it has ended."""
-    task = asyncio.ensure_future(work)
+    task = asyncio.create_task(work, name="undisturbed work")
     cancelled = False
     while not task.done():
         try:

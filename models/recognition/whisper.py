@@ -34,7 +34,6 @@ from models.results import Transcript
 
 Encoded = NDArray[np.float32]
 """What the encoder makes of windows, shape (windows, positions, width)."""
-WINDOW_S = 10.0
 QUIET_FRAMES = 1_500
 """Up to here an encoding of other speech lends the silence that follows it. A decoder that attends to less
 than about four seconds of silence does not find the end of the text, and loops; whose silence it is does not

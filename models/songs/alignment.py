@@ -59,16 +59,21 @@ def align(index: SongIndex, place: int, asked: Peaks, middle: float, now: float)
     """
     times = asked.times - np.float32(middle)
     reach = TICKS_PER_FRAME * (np.abs(times).max(initial=0.0) * SPEEDS[-1]) + MAX_LAGS * LAG_TICKS
-    first, last = np.searchsorted(index.peak_places, [max(0, round(place - reach)), round(place + reach)])
+    # Of the type of what is searched: else numpy converts all of that first.
+    ends = np.array([max(0, round(place - reach)), round(place + reach)], index.peak_places.dtype)
+    first, last = np.searchsorted(index.peak_places, ends)
     ticks = index.peak_places[first:last].astype(np.int64) - place
     steps = index.peak_levels[first:last].astype(np.float32) / np.float32(LEVELS_PER_STEP)
-    mine, theirs, higher = _of_a_pitch(asked.steps, steps)
-    asked_ticks = (times * TICKS_PER_FRAME)[mine]
+    mine, theirs = _of_a_pitch(asked.steps, steps)
+    asked_ticks = times * np.float32(TICKS_PER_FRAME)
+    near = np.abs(asked_ticks[mine] - ticks[theirs]) < MAX_LAGS * LAG_TICKS + reach * (SPEEDS[-1] - 1.0)
+    mine, theirs = mine[near], theirs[near]
+    higher = asked.steps[mine] - steps[theirs]
     counts = np.zeros((len(SPEEDS), LAGS), np.int64)
     lags: list[Integers] = []
     for number, speed in enumerate(SPEEDS):
         near = np.abs(higher - STEPS_FASTER[number]) < NEAR_STEPS
-        lag = np.rint((asked_ticks - ticks[theirs] / speed) / LAG_TICKS).astype(np.int64) + MAX_LAGS
+        lag = np.rint((asked_ticks[mine] - ticks[theirs] / speed) / LAG_TICKS).astype(np.int64) + MAX_LAGS
         lags.append(np.where(near & (lag >= 0) & (lag < LAGS), lag, LAGS))
         counts[number] = np.bincount(lags[-1], minlength=LAGS + 1)[:LAGS]
     best, lag = _fullest(counts)
@@ -79,16 +84,15 @@ def align(index: SongIndex, place: int, asked: Peaks, middle: float, now: float)
     return Alignment(aligned, expected, aligned_now, expected_now, float(SPEEDS[best]))
 
 
-def _of_a_pitch(asked: Floats, steps: Floats) -> tuple[Integers, Integers, Floats]:
-    """Return which of `asked` and of `steps` are of about one pitch, and by how much the first are higher."""
+def _of_a_pitch(asked: Floats, steps: Floats) -> tuple[Integers, Integers]:
+    """Return which of `asked` and which of `steps` are of about one pitch, at any speed that is tried."""
     order = np.argsort(asked)
     ordered = asked[order]
     low = np.searchsorted(ordered, steps + (STEPS_FASTER[0] - NEAR_STEPS))
     counts = np.searchsorted(ordered, steps + (STEPS_FASTER[-1] + NEAR_STEPS)) - low
     theirs = np.repeat(np.arange(len(steps)), counts)
     within = np.arange(len(theirs)) - np.repeat(np.cumsum(counts) - counts, counts)
-    mine = order[low[theirs] + within]
-    return mine, theirs, asked[mine] - steps[theirs]
+    return order[low[theirs] + within], theirs
 
 
 def _fullest(counts: Integers) -> tuple[int, int]:

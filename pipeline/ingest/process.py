@@ -42,11 +42,16 @@ class WorkerProcess:
         self._writer = writer
 
     @classmethod
-    async def start(cls, module: str, hello: Frame) -> Self:
-        """Start `python -m module` and greet it. Raises OSError when the system cannot start one more."""
+    async def start(cls, module: str, hello: Frame, environ: Mapping[str, str]) -> Self:
+        """Start `python -m module`, with `environ` besides what all are given, and greet it.
+
+        Raises OSError when the system cannot start one more.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
-            starting = asyncio.create_task(asyncio.to_thread(_start, module, theirs), name=f"start {module}")
+            starting = asyncio.create_task(
+                asyncio.to_thread(_start, module, theirs, environ), name=f"start {module}"
+            )
             try:
                 process = await asyncio.shield(starting)
             except BaseException:
@@ -90,7 +95,7 @@ class WorkerProcess:
         return await _reap(self._process, END_S)
 
 
-def _start(module: str, connection: socket.socket) -> subprocess.Popen[bytes]:
+def _start(module: str, connection: socket.socket, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
     # Blocked here, the process is born with them blocked: not even in its first moments, before it can ignore
     # them, do the signals that stop the daemon reach it. Only this thread's own mask is touched.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
@@ -100,7 +105,7 @@ def _start(module: str, connection: socket.socket) -> subprocess.Popen[bytes]:
             [sys.executable, "-P", "-m", module],
             stdin=connection.fileno(),
             stdout=subprocess.DEVNULL,
-            env=_environment(os.environ, sys.path),
+            env={**_environment(os.environ, sys.path), **environ},
             start_new_session=True,
         )
     finally:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -47,6 +47,8 @@ class Start:
     """The process is `python -m module`, which calls `pipeline.ingest.worker.serve`."""
     network: NetworkSettings
     logs: LogSettings
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """What it is given besides what every such process is."""
 
     def hello(self, name: str) -> Frame:
         """What the process called `name` is told."""
@@ -135,7 +137,7 @@ class IngestWorker:
         """Start a process and listen to it until it is lost; return why."""
         try:
             process = self._process = await WorkerProcess.start(
-                self._start.module, self._start.hello(self.name)
+                self._start.module, self._start.hello(self.name), self._start.environ
             )
         except OSError as error:
             return f"it cannot be started: {error.strerror or error}"

@@ -22,6 +22,10 @@ from pipeline.recording.text import (
 
 _PLACEHOLDER = re.compile(r"\$(?:(RepresentationID|Number|Bandwidth|Time)(?:%0(\d{1,2})d)?)?\$")
 _MAX_NUMBER = 2**63
+_MAX_REFERENCE_CHARS = 4096
+"""Of an address in a manifest, and of a template and what is put into it: each may become 200,000 names."""
+_MAX_STEPS = 64
+"""Of a path: what goes up as often as down could be of any length, and name a file all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class Files:
         joined = self.join(base, reference) if reference else base
         if not joined:
             raise invalid("the manifest has a segment without an address")
+        if len(joined) > _MAX_REFERENCE_CHARS or joined.count("/") > _MAX_STEPS:
+            raise _too_long()
         return self.library.beside(self._manifest, joined)
 
 
@@ -259,6 +265,9 @@ def _count(lengths: float, *, live: bool) -> int:
 def _filled(template: str, chosen: Chosen, number: int, time: int) -> str:
     """Return a template with its placeholders filled in (5.3.9.4.4)."""
     representation = chosen.levels[0]
+    if max(len(template), len(representation.id or "")) > _MAX_REFERENCE_CHARS:
+        # A megabyte of placeholders for a megabyte would be more than all memory.
+        raise _too_long()
     values = {
         "RepresentationID": representation.id or "",
         "Bandwidth": representation.bandwidth or 0,
@@ -328,6 +337,10 @@ def _inherited(chosen: Chosen, nodes: str, attribute: str) -> Any:
             if value is not None:
                 return value
     return None
+
+
+def _too_long() -> RecordingError:
+    return invalid("the manifest has an address that is too long")
 
 
 def _too_many() -> RecordingError:

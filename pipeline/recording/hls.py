@@ -14,6 +14,7 @@ import m3u8
 from pipeline.recording.recording import (
     ByteSpan,
     Container,
+    Dated,
     Header,
     Key,
     Library,
@@ -33,6 +34,8 @@ from pipeline.recording.text import (
 )
 
 MARK = "#EXTM3U"
+CLOCK_DRIFT_S = 0.25
+"""So much may dates differ from the sum of the durations before a new one is noted."""
 _UNDERSTOOD = re.compile(
     r"#EXT-X-(STREAM-INF|MEDIA|MEDIA-SEQUENCE|DISCONTINUITY|BYTERANGE|MAP|GAP|ENDLIST|I-FRAMES-ONLY)\b"
 )
@@ -76,8 +79,9 @@ def _together(main: Recording, sound: Recording) -> Recording:
     else:
         begins_at, later_s = main.begins_at, sound.begins_at - main.begins_at
         segments = tuple(replace(each, start_s=each.start_s + later_s) for each in sound.segments)
-    heard = replace(sound, segments=segments, begins_at=begins_at)
-    return replace(main, begins_at=begins_at, sound=heard)
+    dates = main.dates or sound.dates
+    heard = replace(sound, segments=segments, begins_at=begins_at, dates=dates)
+    return replace(main, begins_at=begins_at, sound=heard, dates=dates)
 
 
 def _media(library: Library, name: str) -> Recording:
@@ -145,7 +149,7 @@ def _recording(library: Library, name: str, lines: _Lines) -> Recording:
     files = _Files(library, name, lines)
     sequence = lines.data["media_sequence"] or 0
     at_s, run = 0.0, 0
-    begins_at: float | None = None
+    dates: list[Dated] = []
     segments: list[Segment] = []
     for number, each in enumerate(listed, sequence):
         duration_s = _number(each, "duration", -1.0)
@@ -153,9 +157,7 @@ def _recording(library: Library, name: str, lines: _Lines) -> Recording:
             raise invalid("the playlist has a segment without a possible duration")
         if each["discontinuity"] and segments:
             run += 1
-        dated = each.get("program_date_time")
-        if begins_at is None and dated is not None:
-            begins_at = dated - at_s
+        _note_date(dates, at_s, each.get("program_date_time"))
         segment_name = files.name(each["uri"])
         segments.append(
             Segment(
@@ -170,7 +172,18 @@ def _recording(library: Library, name: str, lines: _Lines) -> Recording:
             )
         )
         at_s += duration_s
-    return Recording(_container(segments[0]), tuple(segments), begins_at)
+    begins_at = dates[0].epoch_s if dates else None
+    return Recording(_container(segments[0]), tuple(segments), begins_at, dates=tuple(dates))
+
+
+def _note_date(dates: list[Dated], at_s: float, epoch_s: float | None) -> None:
+    """Note the time of day at a place, if it is not what was to be expected."""
+    if epoch_s is None:
+        return
+    if not dates:
+        dates.append(Dated(0.0, epoch_s - at_s))
+    elif abs(epoch_s - at_s - (dates[-1].epoch_s - dates[-1].start_s)) > CLOCK_DRIFT_S:
+        dates.append(Dated(at_s, epoch_s))
 
 
 class _Files:

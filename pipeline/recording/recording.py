@@ -100,6 +100,14 @@ class Container(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Dated:
+    """The time of day, in seconds since the epoch, at a place of the timeline."""
+
+    start_s: float
+    epoch_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """All of it, or what its playlist or manifest lists by now."""
 
@@ -110,6 +118,24 @@ class Recording:
     """Seconds since the epoch at which it begins, if it says so."""
     sound: Recording | None = None
     """The sound, on the same timeline, where it has files of its own: `segments` then hold the picture."""
+    dates: tuple[Dated, ...] = ()
+    """Where the time of day does not simply go on: the recording was interrupted. By time, its beginning
+    first; empty if it does not say."""
+
+    def place_s(self, epoch_s: float) -> float | None:
+        """Return where on the timeline a time of day lies, None if the recording does not say.
+
+        It may lie before 0 or behind the end. A time during an interruption lies where the media goes on.
+        """
+        if self.begins_at is None:
+            return None
+        place_s = epoch_s - self.begins_at
+        for each in self.dates:
+            if epoch_s >= each.epoch_s:
+                place_s = each.start_s + epoch_s - each.epoch_s
+            else:
+                return min(place_s, each.start_s)
+        return place_s
 
     @property
     def duration_s(self) -> float:

@@ -9,7 +9,9 @@ so it is imported in a process of its own, and only when that library is there a
 from __future__ import annotations
 
 import importlib.util
+import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ log = structlog.get_logger()
 
 NATIVE_LIBRARY = Path("agora_sdk", "libagora_rtc_sdk.so")
 """Within the package, once the package has fetched it."""
+LIBRARY_PATH = "LD_LIBRARY_PATH"
 CALL_SAMPLES = SAMPLE_RATE_HZ // 100
 """10 ms of a mix at a time, as the SDK gives single users' audio."""
 READ_ONLY = 0
@@ -50,13 +53,25 @@ _service: tuple[str, Any] | None = None
 _lock = threading.Lock()
 
 
-def installed() -> bool:
-    """Say whether the SDK can be used here: the package and its native library. Imports nothing of it."""
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a process of the SDK needs in its environment, where its libraries look for each other.
+
+    Empty when the SDK cannot be used here: the package or its native library is missing. Imports nothing of
+    it; looks at files.
+    """
+    folder = _library_folder()
+    if folder is None:
+        return {}
+    paths = filter(None, (str(folder), environ.get(LIBRARY_PATH)))
+    return {LIBRARY_PATH: os.pathsep.join(paths)}
+
+
+def _library_folder() -> Path | None:
     spec = importlib.util.find_spec("agora")
-    return any(
-        (Path(folder) / "rtc" / "agora_service.py").is_file() and (Path(folder) / NATIVE_LIBRARY).is_file()
-        for folder in (spec.submodule_search_locations or () if spec is not None else ())
-    )
+    for folder in map(Path, spec.submodule_search_locations or () if spec is not None else ()):
+        if (folder / "rtc" / "agora_service.py").is_file() and (folder / NATIVE_LIBRARY).is_file():
+            return (folder / NATIVE_LIBRARY).parent
+    return None
 
 
 def join(channel: Channel, listener: Listener) -> Membership:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from config.accounts import AccountSettings
-from daemon.accounts import Accounts
+from daemon.accounts import Account, Accounts
 
 
 def accounts(clock: list[float]) -> Accounts:
@@ -39,3 +39,15 @@ def test_requests_a_second_are_counted() -> None:
     assert [account.admit(), account.admit()] == [True, False]
     clock[0] += 60
     assert [account.admit() for _ in range(3)] == [True, True, False]
+
+
+def test_which_buckets_an_account_may_use() -> None:
+    def account(buckets: list[str] | None) -> Account:
+        settings = {"name": "a", "access_key": "k", "buckets": buckets}
+        return Accounts([AccountSettings.model_validate(settings)]).named("a")
+
+    assert account(None).may_use("any")
+    assert account(["mine"]).may_use("mine")
+    assert not account(["mine"]).may_use("Mine")
+    assert not account([]).may_use("any")
+    assert account([]).may_use("")

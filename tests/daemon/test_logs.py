@@ -71,7 +71,7 @@ def test_a_terminal_gets_readable_lines() -> None:
 def test_libraries_that_log_addresses_are_kept_quiet() -> None:
     stream = io.StringIO()
     configure_logging(LogSettings(level="debug"), stream)
-    for name in ("aiohttp.access", "libav.rtmp", "httpx"):
+    for name in ("aiohttp.access", "libav.rtmp", "httpx", "agora.rtc.rtc_connection"):
         logging.getLogger(name).info("rtmp://live.test/app/secret-key")
     assert "secret-key" not in stream.getvalue()
 

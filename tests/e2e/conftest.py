@@ -22,7 +22,11 @@ INSULT = "Oh shut up, you stupid idiot. You are a worthless piece of trash."
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 TOKEN = "token-of-acme"
+SESSION = "session-of-acme"
 MORE_ACCOUNTS = f"""
+buckets = []
+[accounts.tvu]
+session_ids = ["{SESSION}"]
 [accounts.vod]
 project_id = "{PROJECT}"
 tokens = ["{TOKEN}"]

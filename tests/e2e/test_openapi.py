@@ -12,17 +12,21 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from tests.e2e.conftest import PROJECT, TOKEN
+from tests.e2e.conftest import PROJECT, SESSION, TOKEN
 from tests.support.consumer import Platform
 from tests.support.daemon_process import ACCESS_KEY, DaemonProcess
 
 EXAMPLES = 40
 FINISH = "/finish_audiostream/v4"
+EXPORT_AUDIO = "/exportaudio"
+EXPORT_MEDIA = "/api/resource/v1/i/export"
 ASSET = "/v1.0/{project_id}/asset"
 OPERATIONS = [
     ("POST", "/audiostream/v4"),
     ("POST", FINISH),
     ("POST", "/query_audiostream/v4"),
+    ("POST", EXPORT_AUDIO),
+    ("POST", EXPORT_MEDIA),
     ("POST", ASSET),
     ("POST", f"{ASSET}/reproduction"),
     ("POST", f"{ASSET}/upload_by_url"),
@@ -69,7 +73,7 @@ def _attack(schema: Any, method: str, path: str) -> Callable[[], None]:
                 case.path_parameters = {"project_id": PROJECT}
                 case.headers = {"X-Auth-Token": TOKEN}
             elif key is not None and isinstance(case.body, dict):
-                case.body["accessKey"] = key
+                case.body |= {"accessKey": key, "SessionId": SESSION}
             # An asset that is not there is a 400 in the vendor's contract: not all that is valid is taken.
             unfit = [positive_data_acceptance] if path.startswith(ASSET) else []
             response = case.call_and_validate(timeout=30, excluded_checks=unfit)

@@ -67,7 +67,7 @@ def whole(source: Bytes) -> bytes:
 
 
 def sound_of(stretch: Stretch) -> tuple[float, NDArray[np.float32]]:
-    """Decode a stretch's sound; return where on the timeline it begins, and its samples."""
+    """Decode a stretch's sound; return where on the timeline it begins, and its samples, gaps as zeros."""
     with av.open(stretch.source, mode="r", format=stretch.container.value or None) as container:
         begins_s = (container.start_time or 0) / av.time_base
         for stream in container.streams.video:
@@ -76,8 +76,16 @@ def sound_of(stretch: Stretch) -> tuple[float, NDArray[np.float32]]:
         frames = list(container.decode(audio=0))
     first = frames[0]
     assert first.time is not None
-    samples = np.concatenate([frame.to_ndarray()[0] for frame in frames])
-    return stretch.at_s(first.time, begins_s), samples.astype(np.float32)
+    pieces: list[NDArray[np.float32]] = []
+    count = 0
+    for frame in frames:
+        assert frame.time is not None
+        missing = round((frame.time - first.time) * RATE_HZ) - count
+        silence = np.zeros(missing if missing > RATE_HZ // 100 else 0, np.float32)
+        sound = frame.to_ndarray()[0].astype(np.float32)
+        pieces += [silence, sound]
+        count += len(silence) + len(sound)
+    return stretch.at_s(first.time, begins_s), np.concatenate(pieces)
 
 
 def tones_of(stretches: Iterable[Stretch]) -> list[tuple[int, int]]:

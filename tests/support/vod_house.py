@@ -17,12 +17,12 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkvod.v1 import VodClient
 
 from config.accounts import AccountSettings
-from config.settings import CallbackSettings, JobSettings, S3Settings
+from config.settings import CallbackSettings, JobSettings, NetworkSettings, S3Settings
 from daemon.accounts import Accounts
 from daemon.contracts.errors import plain_errors
 from daemon.contracts.vod.access import Projects
-from daemon.contracts.vod.assets import Asset, Assets
-from daemon.contracts.vod.extraction import KIND, Extraction, LibraryInUse, MadeAudio
+from daemon.contracts.vod.assets import Assets
+from daemon.contracts.vod.extraction import KIND, Extraction, MadeAudio
 from daemon.contracts.vod.registration import Registration
 from daemon.contracts.vod.routes import VodRoutes
 from daemon.jobs.durable import DurableJobs
@@ -30,13 +30,14 @@ from daemon.jobs.workshop import Workshop
 from daemon.ledger.sqlite import SqliteLedger
 from daemon.metrics import Metrics
 from daemon.outbox import Outbox
+from daemon.sources import Sources
 from daemon.storage.addresses import SignedAddresses
 from daemon.storage.folder import FolderStore
-from daemon.storage.library import StoredLibrary
 from daemon.storage.s3_clients import S3Clients
 from daemon.storage.stores import ConfiguredStores
 from pipeline.network.addresses import AddressPolicy
 from pipeline.recording.recording import Library, RecordingError, RecordingFault
+from pipeline.recording.web import WebLibrary
 from tests.support.jobs_house import QUICK
 
 PROJECT = "0123456789abcdef0123456789abcdef"
@@ -188,18 +189,14 @@ async def house(
     ledger = await SqliteLedger.open(folder / "data")
     metrics, clients = Metrics(), S3Clients(S3Settings())
     stores = ConfiguredStores(FolderStore(root, SignedAddresses("http://daemon.example", b"x" * 32)), clients)
-    loop = asyncio.get_running_loop()
-
-    def library_of(asset: Asset) -> LibraryInUse:
-        assert asset.place is not None
-        return StoredLibrary(stores.at(asset.place.location), loop)
-
+    addresses = AddressPolicy(allow_private=False)
+    sources = Sources(stores, lambda: WebLibrary(addresses, NetworkSettings()))
     workshop = await asyncio.to_thread(Workshop, folder / "data", at_once)
     projects, assets = Projects(settings, Accounts(settings), clock), Assets(ledger.documents)
     async with aiohttp.ClientSession() as session:
         callbacks = CallbackSettings(first_retry_s=0.02, max_retry_s=0.05)
         outbox = Outbox(ledger.callbacks, ledger.dead_letters, session, callbacks, metrics)
-        extraction = Extraction(assets, projects, stores, outbox, workshop, library_of, maker)
+        extraction = Extraction(assets, projects, stores, outbox, workshop, sources, maker)
         jobs = DurableJobs(
             ledger.jobs,
             ledger.documents,
@@ -209,7 +206,7 @@ async def house(
             metrics,
             backoff=QUICK,
         )
-        registration = Registration(assets, projects, stores, AddressPolicy(allow_private=False))
+        registration = Registration(assets, stores, addresses)
         app = web.Application(middlewares=[plain_errors])
         VodRoutes(projects, assets, registration, jobs, stores, metrics).add_to(app)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, auto_decompress=False)

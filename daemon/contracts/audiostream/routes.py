@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable
@@ -20,7 +19,7 @@ from daemon.contracts.audiostream.pulls import NotConfiguredError
 from daemon.contracts.audiostream.query import StreamQuery
 from daemon.contracts.audiostream.replies import Code, RefusedError
 from daemon.contracts.audiostream.schema import FinishRequest, QueryRequest
-from daemon.contracts.body import READ_TIMEOUT_S, BodyError, BodyFault, read_json_object
+from daemon.contracts.body import BodyError, read_json_object
 from daemon.ledger.interfaces import LedgerError, LimitReachedError
 from daemon.logs import tell
 from daemon.metrics import Metrics
@@ -78,8 +77,7 @@ class AudioStreamRoutes:
         request_id = uuid.uuid4().hex
         language = "zh"
         try:
-            async with asyncio.timeout(READ_TIMEOUT_S):
-                body = await read_json_object(request)
+            body = await read_json_object(request)
             if body.get("acceptLang") == "en":
                 language = "en"
             if endpoint != "start" and isinstance(body.get("requestId"), str):
@@ -89,9 +87,6 @@ class AudioStreamRoutes:
             reply = replies.answer(request_id, error.code, language, error.message, error.detail)
         except BodyError as error:
             refusal = replies.bad_body(error)
-            reply = replies.answer(request_id, refusal.code, language, refusal.message)
-        except TimeoutError:
-            refusal = replies.bad_body(BodyError("the body did not arrive in time", BodyFault.LATE))
             reply = replies.answer(request_id, refusal.code, language, refusal.message)
         except LedgerError as error:
             tell("ledger_unavailable", error, request_id=request_id)

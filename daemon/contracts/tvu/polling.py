@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -17,8 +18,9 @@ from daemon.storage.interfaces import StorageError, Stores
 
 KIND = "export"
 """Of jobs; their request is an `Export`, their result an `Exported`."""
-OVER = (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
 MAX_TOLD = 10_000
+LOOK_S = 10.0
+"""How long a store may take to say whether the result is there: a client waits for the answer."""
 
 
 class PolledExports:
@@ -33,7 +35,7 @@ class PolledExports:
     async def answer(self, account: str, asked: MediaExport) -> MediaAnswer:
         """Start an export, or tell how far it is. Raises LedgerError."""
         state = await self._jobs.state(KIND, account, asked.key)
-        if state is None or state.status in OVER:
+        if state is None or state.over:
             finished = await self._finished(asked, state)
             if finished is not None:
                 return finished
@@ -45,7 +47,7 @@ class PolledExports:
                 account,
                 asked.key,
                 asked.export.document(),
-                again=state is not None and state.status in OVER,
+                again=state is not None and state.over,
             )
         except JobsFullError as error:
             # A client that polls comes back; an error would end its polling.
@@ -66,9 +68,13 @@ class PolledExports:
         result = state.result if state is not None and done else {}
         target = asked.export.target
         try:
-            there = await self._stores.at(target.location).info(target.key) is not None
+            async with asyncio.timeout(LOOK_S):
+                there = await self._stores.at(target.location).info(target.key) is not None
         except StorageError as error:
             tell("export_not_looked_for", error)
+            there = done
+        except TimeoutError:
+            tell("export_not_looked_for", StorageError(f"no answer within {LOOK_S:g} s"))
             there = done
         return _done(asked, result) if there else None
 
@@ -93,9 +99,11 @@ def _done(asked: MediaExport, result: Mapping[str, Any]) -> MediaAnswer:
         TimeWait=0,
         ImagePath=asked.image_path,
         VideoPath=asked.video_path,
-        LackLength=None if exported is None or thumbnail else math.floor(exported.lacking_s * 1000 + 0.5),
-        StartPos=None
-        if exported is None or exported.began_at is None
-        else math.floor(exported.began_at * 1000 + 0.5),
-        Duration=None if exported is None or thumbnail else math.floor(exported.duration_s * 1000 + 0.5),
+        LackLength=None if exported is None or thumbnail else _ms(exported.lacking_s),
+        StartPos=None if exported is None or exported.began_at is None else _ms(exported.began_at),
+        Duration=None if exported is None or thumbnail else _ms(exported.duration_s),
     )
+
+
+def _ms(seconds: float) -> int:
+    return math.floor(seconds * 1000 + 0.5)

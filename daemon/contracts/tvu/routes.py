@@ -14,7 +14,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from daemon.accounts import Account, Accounts
-from daemon.contracts.body import READ_TIMEOUT_S, BodyError, BodyFault, read_body
+from daemon.contracts.body import BodyError, BodyFault, read_body
 from daemon.contracts.tvu import replies
 from daemon.contracts.tvu.messages import Message
 from daemon.contracts.tvu.polling import PolledExports
@@ -24,10 +24,12 @@ from daemon.contracts.tvu.spelling import parse_printed
 from daemon.contracts.tvu.translation import audio_export, media_export
 from daemon.exporter import why
 from daemon.exports import Export, Exported, Form, StoredObject
+from daemon.jobs.workshop import WorkshopError
 from daemon.ledger.interfaces import LedgerError
 from daemon.logs import tell
 from daemon.metrics import Metrics
 from daemon.storage.interfaces import StorageError
+from pipeline.encode import EncodeError
 from pipeline.recording.recording import RecordingError
 
 log = structlog.get_logger()
@@ -46,7 +48,7 @@ class RunsExports(Protocol):
     """What does exports."""
 
     async def export(self, account: str, export: Export, tell_progress: Callable[[float], None]) -> Exported:
-        """Do an export. Raises RecordingError, StorageError."""
+        """Do an export. Raises RecordingError, StorageError, EncodeError, WorkshopError."""
 
 
 class TvuRoutes:
@@ -102,17 +104,13 @@ class TvuRoutes:
         """Authenticate, handle, and turn every refusal into the contract's own form."""
         status = 200
         try:
-            async with asyncio.timeout(READ_TIMEOUT_S):
-                raw = await read_body(request)
-            body = parse_printed(raw)
+            body = parse_printed(await read_body(request))
             reply = await handle(self._authenticate(body), body)
         except BodyError as error:
             status = 413 if error.fault is BodyFault.TOO_LARGE else 200
             reply = refusal(str(error))
         except RefusedError as error:
             reply = refusal(str(error))
-        except TimeoutError:
-            reply = refusal("the body did not arrive in time")
         except LedgerError as error:
             tell("ledger_unavailable", error)
             reply = refusal(FAILED)
@@ -152,6 +150,9 @@ class TvuRoutes:
         except (RecordingError, StorageError) as error:
             log.warning("audio_not_exported", account=account.name, reason=str(error))
             raise RefusedError(why(error, export)) from None
+        except (EncodeError, WorkshopError) as error:
+            tell("audio_not_exported", error, account=account.name)
+            raise RefusedError(FAILED) from None
         finally:
             self._asked -= 1
         log.info("audio_exported", account=account.name)

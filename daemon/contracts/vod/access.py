@@ -56,10 +56,6 @@ class Projects:
             except AddressError as error:
                 raise ConfigError(f"accounts[].vod.notification_url of {name}: {error}") from None
 
-    def settings_of(self, account: str) -> AccountSettings:
-        """Return the settings of an account that has a project. Raises KeyError."""
-        return self._settings[account]
-
     def vod_of(self, account: str) -> VodSettings:
         """Return an account's project; an empty one if it has none any more."""
         return self._settings[account].vod if account in self._settings else VodSettings()

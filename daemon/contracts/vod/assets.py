@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from daemon.exports import MediaSource, StoredObject, WebAddress
 from daemon.ledger.interfaces import Documents
 from daemon.storage.interfaces import Location
 
@@ -86,6 +87,13 @@ class Asset:
         """The name of its file."""
         path = self.url.partition("?")[0].partition("#")[0] if self.place is None else self.place.key
         return path.rpartition("/")[2]
+
+    @property
+    def source(self) -> MediaSource:
+        """Where its file is read."""
+        if self.place is None:
+            return WebAddress(self.url)
+        return StoredObject(self.place.location, self.place.key)
 
     @property
     def results(self) -> Place:

@@ -21,6 +21,7 @@ from daemon.jobs.interfaces import Job, JobFailedError, JobKind, JobState, JobSt
 from daemon.jobs.workshop import Workshop, chunks_of
 from daemon.ledger.interfaces import LedgerError
 from daemon.outbox import Delivery, Outbox
+from daemon.sources import Sources
 from daemon.storage.interfaces import MissingObjectError, RefusedError, StorageError, Stores
 from pipeline.recording.recording import Library, RecordingError, RecordingFault
 
@@ -52,13 +53,6 @@ class MadeAudio:
     channels: int
 
 
-class LibraryInUse(Library, Protocol):
-    """A library that another thread can end."""
-
-    def cancel(self) -> None:
-        """End what is being read."""
-
-
 class MakeAudio(Protocol):
     """Writes the audio of a recording to a file; blocks. Raises RecordingError, EncodeError."""
 
@@ -84,7 +78,7 @@ class Extraction:
         stores: Stores,
         outbox: Outbox,
         workshop: Workshop,
-        library_of: Callable[[Asset], LibraryInUse],
+        sources: Sources,
         make: MakeAudio,
     ) -> None:
         self._assets = assets
@@ -92,7 +86,7 @@ class Extraction:
         self._stores = stores
         self._outbox = outbox
         self._workshop = workshop
-        self._library_of = library_of
+        self._sources = sources
         self._make = make
 
     @property
@@ -117,9 +111,8 @@ class Extraction:
 
     async def _extract(self, job: Job, source: Asset, place: Place) -> Mapping[str, Any]:
         audio_format = job.request["format"]
-        name = source.url if source.place is None else source.place.key
-        library = self._library_of(source)
         store = self._stores.at(place.location)
+        library, name = self._sources.open(source.source)
         async with self._workshop.bench() as bench:
             target = bench / place.key.rpartition("/")[2]
             make = partial(

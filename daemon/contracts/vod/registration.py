@@ -6,14 +6,13 @@ import asyncio
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
+from daemon.accounts import Account
 from daemon.contracts.vod import replies
-from daemon.contracts.vod.access import Projects
 from daemon.contracts.vod.assets import AUDIO_FOLDER, Asset, Assets, Place, new_asset_id
 from daemon.contracts.vod.replies import RefusedError
 from daemon.contracts.vod.schema import MAX_TITLE_BYTES, CreateAssetRequest, UploadMetaData
 from daemon.storage.interfaces import RefusedError as StorageRefusedError
 from daemon.storage.interfaces import StorageError, Stores
-from daemon.storage.stores import permitted
 from pipeline.network.addresses import AddressPolicy
 from pipeline.network.urls import AddressError
 
@@ -24,13 +23,12 @@ LOOK_S = 10.0
 class Registration:
     """Makes assets of requests."""
 
-    def __init__(self, assets: Assets, projects: Projects, stores: Stores, addresses: AddressPolicy) -> None:
+    def __init__(self, assets: Assets, stores: Stores, addresses: AddressPolicy) -> None:
         self._assets = assets
-        self._projects = projects
         self._stores = stores
         self._addresses = addresses
 
-    async def create(self, account: str, asked: CreateAssetRequest) -> Asset:
+    async def create(self, account: Account, asked: CreateAssetRequest) -> Asset:
         """Register one asset. Raises RefusedError, LedgerError."""
         place = None
         if asked.input is not None:
@@ -48,14 +46,14 @@ class Registration:
             self._check_place(account, output, "output_bucket")
         return await self._register(account, asked, asked.url or "", place, output)
 
-    async def create_at(self, account: str, asked: UploadMetaData) -> Asset:
+    async def create_at(self, account: Account, asked: UploadMetaData) -> Asset:
         """Register an asset at an address. Raises RefusedError, LedgerError."""
         self._check_place(account, Place("", "", AUDIO_FOLDER), "url")
         return await self._register(account, asked, asked.url, None, None)
 
     async def _register(
         self,
-        account: str,
+        account: Account,
         asked: CreateAssetRequest | UploadMetaData,
         url: str,
         place: Place | None,
@@ -76,7 +74,7 @@ class Registration:
             place=place,
             output=output,
         )
-        await self._assets.register(account, asset)
+        await self._assets.register(account.name, asset)
         return asset
 
     def _path_of(self, url: str) -> str:
@@ -87,8 +85,8 @@ class Registration:
         except AddressError as error:
             raise RefusedError(replies.BAD_PARAMETER, f"url: {error}") from None
 
-    def _check_place(self, account: str, place: Place, field: str) -> None:
-        if not permitted(self._projects.settings_of(account), place.bucket):
+    def _check_place(self, account: Account, place: Place, field: str) -> None:
+        if not account.may_use(place.bucket):
             raise RefusedError(replies.FORBIDDEN, f"{field}: the account may not use this bucket.")
         try:
             self._stores.at(place.location)

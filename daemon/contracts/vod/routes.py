@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +13,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from daemon.accounts import Account
-from daemon.contracts.body import READ_TIMEOUT_S, BodyError, BodyFault, parse_json_object, read_body
+from daemon.contracts.body import BodyError, BodyFault, parse_json_object, read_body
 from daemon.contracts.vod import replies
 from daemon.contracts.vod.access import Projects
 from daemon.contracts.vod.assets import Asset, Assets, AssetStatus, audio_asset_id
@@ -52,6 +51,7 @@ JSON_TYPES = (
     "application/octet-stream",
 )
 """What clients call JSON: the second is what curl's `-d` says, the others are what clients say by default."""
+BODY_FAULTS = {BodyFault.TOO_LARGE: replies.TOO_LARGE, BodyFault.LATE: replies.LATE}
 SUFFIXES = {"MP3": "mp3", "AAC": "m4a"}
 
 Answer = tuple[int, Message | None]
@@ -100,16 +100,13 @@ class VodRoutes:
         request_id = uuid.uuid4().hex
         language = "zh" if request.headers.get("X-Language", "").lower().startswith("zh") else "en"
         try:
-            async with asyncio.timeout(READ_TIMEOUT_S):
-                body = await read_body(request)
+            body = await read_body(request)
             status, message = await handle(self._projects.admit(request, body), request, body)
         except RefusedError as error:
             fault, detail = error.fault, error.detail
         except BodyError as error:
-            fault = replies.TOO_LARGE if error.fault is BodyFault.TOO_LARGE else replies.BAD_PARAMETER
-            detail = f"{error}."
-        except TimeoutError:
-            fault, detail = replies.LATE, ""
+            fault = BODY_FAULTS.get(error.fault, replies.BAD_PARAMETER)
+            detail = "" if fault is replies.LATE else f"{error}."
         except JobsFullError as error:
             fault, detail = replies.THROTTLED, f"{error}."
         except LedgerError as error:
@@ -126,7 +123,7 @@ class VodRoutes:
         return _response(fault.status, refusal(fault, language, detail), request_id)
 
     async def _create(self, account: Account, request: web.Request, body: bytes) -> Answer:
-        asset = await self._registration.create(account.name, _read(request, body, CreateAssetRequest))
+        asset = await self._registration.create(account, _read(request, body, CreateAssetRequest))
         log.info("asset_registered", account=account.name, asset=asset.asset_id)
         return 200, AssetAnswer(asset_id=asset.asset_id)
 
@@ -137,7 +134,7 @@ class VodRoutes:
 
     async def _create_at(self, account: Account, asked: UploadMetaData) -> UploadAsset:
         try:
-            asset = await self._registration.create_at(account.name, asked)
+            asset = await self._registration.create_at(account, asked)
         except RefusedError as error:
             text = refusal(error.fault, "en", error.detail)
             return UploadAsset(url=asked.url, **text)

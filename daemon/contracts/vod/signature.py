@@ -76,10 +76,12 @@ class Signatures:
         self._check_headers(request, signed)
         date = self._date(request)
         text = string_to_sign(request, signed, date).encode("utf-8", "surrogateescape")
+        # A header may hold any bytes.
+        access = form["access"].encode("utf-8", "surrogateescape")
         owner = None
         for each in self._credentials:
             right = hmac.new(each.secret_key.encode(), text, hashlib.sha256).hexdigest()
-            is_it = hmac.compare_digest(each.access_key_id.encode(), form["access"].encode())
+            is_it = hmac.compare_digest(each.access_key_id.encode(), access)
             if hmac.compare_digest(right, form["signature"]) and is_it:
                 owner = each.owner
         if owner is None:

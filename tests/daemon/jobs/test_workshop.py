@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from daemon.jobs.workshop import READ_BYTES, Workshop, WorkshopError, chunks_of
+from daemon.jobs.workshop import NICE, READ_BYTES, Workshop, WorkshopError, chunks_of
 from tests.support.jobs_house import until
 
 
@@ -50,13 +51,17 @@ async def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         Workshop(tmp_path / "data", 1)
 
 
-async def test_work_is_done_in_a_thread(workshop: Workshop) -> None:
-    def work(cancelled: Callable[[], bool]) -> tuple[str, bool]:
-        return threading.current_thread().name, cancelled()
+async def test_work_is_done_in_a_thread_that_steps_back(workshop: Workshop) -> None:
+    def work(cancelled: Callable[[], bool]) -> tuple[str, bool, int]:
+        nice = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        return threading.current_thread().name, cancelled(), nice
 
-    name, cancelled = await workshop.run(work, lambda: None)
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    name, cancelled, nice = await workshop.run(work, lambda: None)
     assert name.startswith("job")
     assert cancelled is False
+    assert nice >= NICE
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
 
     def fail(_: Callable[[], bool]) -> None:
         raise ZeroDivisionError

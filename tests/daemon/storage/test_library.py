@@ -142,7 +142,7 @@ async def test_only_so_much_is_read_ahead() -> None:
     for _ in range(200):
         await asyncio.sleep(0)
     assert AHEAD_BYTES <= slow.sent <= AHEAD_BYTES + 3 * 65536
-    file.close()
+    await asyncio.to_thread(file.close)
     await asyncio.wait_for(slow.closed.wait(), 5)
 
 
@@ -172,7 +172,7 @@ async def test_a_store_that_says_nothing_or_is_away_is_unreachable() -> None:
         await asyncio.to_thread(file.read, 1)
     assert told.value.fault is RecordingFault.UNREACHABLE
     assert told.value.retryable
-    file.close()
+    await asyncio.to_thread(file.close)
     with pytest.raises(RecordingError, match="the store is away") as told:
         await asyncio.to_thread(shelf.open_seekable, KEY)
     assert told.value.fault is RecordingFault.UNREACHABLE

@@ -9,12 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from aiohttp import web
 
-from config.accounts import AccountSettings
 from config.settings import S3Settings
 from daemon.storage.interfaces import Location, Piece, RefusedError
 from daemon.storage.s3 import MAX_ADDRESS_S, S3Store
 from daemon.storage.s3_clients import MAX_CLIENTS, S3Clients
-from daemon.storage.stores import ConfiguredStores, permitted
+from daemon.storage.stores import ConfiguredStores
 from tests.support.houses import put, read
 from tests.support.object_store import BUCKET, CREDENTIALS, ObjectServer, opened
 from tests.support.rude_store import rude_store
@@ -150,14 +149,3 @@ async def test_listings_go_on_over_pages(object_server: ObjectServer) -> None:
 def test_without_a_media_root_a_bucket_must_be_named() -> None:
     with pytest.raises(RefusedError, match=r"no bucket is named, and there is no storage\.local_root"):
         ConfiguredStores(None, S3Clients(S3Settings())).at(Location())
-
-
-def test_which_buckets_an_account_may_use() -> None:
-    def account(buckets: list[str] | None) -> AccountSettings:
-        return AccountSettings.model_validate({"name": "a", "access_key": "k", "buckets": buckets})
-
-    assert permitted(account(None), "any")
-    assert permitted(account(["mine"]), "mine")
-    assert not permitted(account(["mine"]), "Mine")
-    assert not permitted(account([]), "any")
-    assert permitted(account([]), "")

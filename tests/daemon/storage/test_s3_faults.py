@@ -104,6 +104,10 @@ async def test_without_credentials_it_is_said(
     async with opened(object_server, patience_s=30) as store:
         with pytest.raises(RefusedError, match=r"^there are no usable credentials for the object store 127"):
             await store.info(KEY)
+        for name, value in CREDENTIALS.items():
+            monkeypatch.setenv(name, value)
+        # Nothing of the first look is kept.
+        assert await store.info(KEY) is None
 
 
 async def test_a_bucket_that_is_not_there_is_said(object_server: ObjectServer) -> None:
@@ -123,6 +127,16 @@ async def test_refusals_are_not_repeated(object_server: ObjectServer, code: str)
                 await attempt
             assert str(told.value) == f"the object store 127.0.0.1 refuses ({code})"
         assert len(rude.seen) == 4
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "SomethingNew"), (501, "NotImplemented")])
+async def test_what_will_not_change_is_not_asked_again(
+    object_server: ObjectServer, status: int, code: str
+) -> None:
+    async with rude_store(object_server) as rude, opened_at(rude.url, patience_s=30) as store:
+        rude.manners = sometimes(lambda _: True, lambda: refusal(status, code), 99)
+        with pytest.raises(RefusedError, match=rf"refuses \({code}\)$"):
+            await put(store, KEY, b"x")
 
 
 async def test_a_store_that_is_busy_is_asked_again(object_server: ObjectServer) -> None:

@@ -75,14 +75,14 @@ def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
 
 def test_every_entry_of_a_hash_is_in_its_row() -> None:
     recording = new("a", 1, 300_000)
-    table = SongIndex().enrol([recording]).table
+    index = SongIndex().enrol([recording])
+    table, start = index.table, index.recordings[0].start
     assert table.bits == 18
     hashes, places = recording.fingerprint.hashes, recording.fingerprint.anchors
     shift = np.uint32(32 - table.bits)
     for hashed in hashes[:50]:
         first, last = table.starts[hashed >> shift], table.starts[(hashed >> shift) + 1]
         found = table.places[first:last][table.rests[first:last] == hashed % (np.uint32(1) << shift)]
-        start = SongIndex().enrol([recording]).recordings[0].start
         assert sorted(found) == sorted(places[hashes == hashed] + start)
 
 

@@ -200,6 +200,7 @@ def test_when_it_began(own: FolderLibrary) -> None:
     recording = parsed(own, mpd(period, attributes=attributes))
     # The timeline begins with the first media.
     assert recording.begins_at == BEGAN + 6.5
+    assert recording.place_s(BEGAN + 10) == 3.5
     assert times(recording)[0] == (0, 2)
     assert recording.duration_s == 10
     assert recording.segments[0].origin_s == 0
@@ -317,6 +318,27 @@ LAUGHS = '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]
 )
 def test_malformed_manifests(text: str, own: FolderLibrary) -> None:
     assert refusal(lambda: parsed(own, text)) is RecordingFault.INVALID
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        mpd(template(), before=f"<BaseURL>{'x/../' * 100}</BaseURL>"),
+        mpd(template().replace('id="a1"', f'id="{"x" * 5000}"').replace("$Number$", "$RepresentationID$")),
+        # Put together it would be longer than any memory.
+        mpd(
+            template()
+            .replace('id="a1"', f'id="{"x" * 1_000_000}"')
+            .replace("$Number$.m4s", "$RepresentationID$" * 100_000)
+        ),
+        mpd(template().replace("$Number$.m4s", "$Number%099d$" * 400)),
+    ],
+    ids=["ups and downs", "id", "bomb", "padding"],
+)
+def test_addresses_that_are_too_long(text: str, own: FolderLibrary) -> None:
+    with pytest.raises(RecordingError, match="an address that is too long") as caught:
+        parsed(own, text)
+    assert caught.value.fault is RecordingFault.INVALID
 
 
 @pytest.mark.parametrize("reference", ["../../etc/passwd", "/etc/passwd", "file:///etc/passwd", "http://[/"])

@@ -120,6 +120,36 @@ def test_when_it_began(date: str, begins_at: float | None, own: FolderLibrary) -
     assert parsed(own, *lines).begins_at == begins_at
 
 
+def test_times_of_day_on_both_sides_of_an_interruption(own: FolderLibrary) -> None:
+    def dated(second: float) -> str:
+        return f"#EXT-X-PROGRAM-DATE-TIME:2026-11-21T12:00:{second:06.3f}Z"
+
+    recording = parsed(
+        own,
+        *("#EXTINF:2,", "a.ts", dated(2.1), "#EXTINF:2,", "b.ts", dated(4), "#EXTINF:2,", "c.ts"),
+        *("#EXT-X-DISCONTINUITY", dated(36), "#EXTINF:2,", "d.ts", dated(38), "#EXTINF:2,", "e.ts"),
+    )
+    began = 1795262400.1
+    assert recording.begins_at == pytest.approx(began, abs=1e-6)
+    assert len(recording.dates) == 2
+    for second, place_s in (
+        (-1, -1),
+        (0, 0),
+        (5.5, 5.5),
+        (6.5, 6),
+        (20, 6),
+        (36, 6.1),
+        (39, 9.1),
+        (60, 30.1),
+    ):
+        assert recording.place_s(began + second) == pytest.approx(place_s, abs=1e-3)
+
+
+def test_without_a_date_no_time_of_day_is_known(own: FolderLibrary) -> None:
+    recording = parsed(own, "#EXTINF:2,", "a.ts")
+    assert recording.place_s(1795262400) is None
+
+
 def test_keys(own: FolderLibrary) -> None:
     recording = parsed(
         own,

@@ -44,7 +44,9 @@ def _cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
 async def joining(*, may_lose: bool = False) -> AsyncIterator[RoomWorkers]:
     """Processes that join rooms; all of them must be gone at the end."""
     lost: list[int] = []
-    start = Start("daemon.ingest", QUICK, LogSettings(level="warning", format="json"))
+    logs = LogSettings(level="warning", format="json")
+    environ = await asyncio.to_thread(agora.environment, {})
+    start = Start("daemon.ingest", QUICK, logs, environ)
     workers = RoomWorkers(start, on_lost=lambda: lost.append(1))
     running = asyncio.create_task(workers.run(), name="rooms")
     pids: list[int] = []
@@ -102,56 +104,55 @@ async def test_a_mix_and_single_users(cloud: Cloud) -> None:
     assert alone.heard_s == pytest.approx(0.7, abs=0.1), "half a second of it was muted"
 
 
-@pytest.mark.parametrize(
-    ("script", "fault", "retryable", "said"),
-    [
-        ({"token": "another"}, SourceFault.NOT_AUTHORISED, False, "the token is not valid"),
-        ({"connect_status": -109}, SourceFault.NOT_AUTHORISED, False, "the token has expired"),
-        ({"connect_status": -2}, SourceFault.CANNOT_OPEN, True, "ended: -2"),
-        (
-            {"calls": [[0.1, "on_token_privilege_did_expire", []]]},
-            SourceFault.NOT_AUTHORISED,
-            False,
-            "the token has expired",
-        ),
-        (
-            {"calls": [[0.1, "on_connection_failure", [None, 7]]]},
-            SourceFault.NO_SUCH_STREAM,
-            False,
-            "name is not valid",
-        ),
-        (
-            {"calls": [[0.1, "on_error", [101, "invalid app id"]]]},
-            SourceFault.NOT_AUTHORISED,
-            False,
-            "application id is not valid",
-        ),
-        (
-            {"calls": [[0.1, "on_reconnecting", [None, 2]], [0.2, "on_connection_lost", [None]]]},
-            SourceFault.CANNOT_OPEN,
-            True,
-            "was lost",
-        ),
-        ({"connect_s": 60}, SourceFault.CANNOT_OPEN, True, "no connection to the channel in 3 s"),
-        (
-            {"users": {"11": {"pcm": talk(1)}}, "rate_hz": 48_000},
-            SourceFault.INVALID_DATA,
-            False,
-            "other audio",
-        ),
-    ],
+WRONG: tuple[tuple[dict[str, object], SourceFault, bool, str], ...] = (
+    ({"token": "another"}, SourceFault.NOT_AUTHORISED, False, "the token is not valid"),
+    ({"connect_status": -109}, SourceFault.NOT_AUTHORISED, False, "the token has expired"),
+    ({"connect_status": -2}, SourceFault.CANNOT_OPEN, True, "ended: -2"),
+    (
+        {"calls": [[0.1, "on_token_privilege_did_expire", []]]},
+        SourceFault.NOT_AUTHORISED,
+        False,
+        "the token has expired",
+    ),
+    (
+        {"calls": [[0.1, "on_connection_failure", [None, 7]]]},
+        SourceFault.NO_SUCH_STREAM,
+        False,
+        "name is not valid",
+    ),
+    (
+        {"calls": [[0.1, "on_error", [101, "invalid app id"]]]},
+        SourceFault.NOT_AUTHORISED,
+        False,
+        "application id is not valid",
+    ),
+    (
+        {"calls": [[0.1, "on_reconnecting", [None, 2]], [0.2, "on_connection_lost", [None]]]},
+        SourceFault.CANNOT_OPEN,
+        True,
+        "was lost",
+    ),
+    ({"connect_s": 60}, SourceFault.CANNOT_OPEN, True, "no connection to the channel in 3 s"),
+    (
+        {"users": {"11": {"pcm": talk(1)}}, "rate_hz": 48_000},
+        SourceFault.INVALID_DATA,
+        False,
+        "other audio",
+    ),
 )
-async def test_what_goes_wrong_has_its_number(
-    cloud: Cloud, script: dict[str, object], fault: SourceFault, retryable: bool, said: str
-) -> None:
-    cloud.channel("studio", **script)
+
+
+async def test_what_goes_wrong_has_its_number(cloud: Cloud) -> None:
+    for number, (script, *_) in enumerate(WRONG):
+        cloud.channel(f"c{number}", **script)
+    channels = [cloud.asked(f"c{number}", token="secret-token") for number in range(len(WRONG))]
     async with joining() as workers:
-        windows, error = await listen(workers, cloud.asked("studio", token="secret-token"))
-    assert windows == [] or fault is SourceFault.CANNOT_OPEN
-    assert error is not None
-    assert (error.fault, error.retryable) == (fault, retryable)
-    assert said in str(error)
-    assert "secret-token" not in str(error)
+        results = await asyncio.gather(*(listen(workers, each) for each in channels))
+    for (script, fault, retryable, said), (_, error) in zip(WRONG, results, strict=True):
+        assert error is not None, script
+        assert (error.fault, error.retryable) == (fault, retryable), script
+        assert said in str(error)
+        assert "secret-token" not in str(error)
 
 
 async def test_a_lost_connection_that_comes_back_loses_nothing_else(cloud: Cloud) -> None:
@@ -222,10 +223,12 @@ async def test_applications_beyond_the_limit_wait_for_a_place(
 
 def test_it_is_not_there_without_its_native_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its import would fetch that library, unverified: the daemon imports nothing that does."""
-    assert not agora.installed(), "no test needs the real one"
+    assert agora.environment({}) == {}, "no test needs the real one"
     site = install(tmp_path)
     monkeypatch.syspath_prepend(str(site))
-    assert agora.installed()
+    libraries = str(site / "agora" / "agora_sdk")
+    assert agora.environment({}) == {"LD_LIBRARY_PATH": libraries}
+    assert agora.environment({"LD_LIBRARY_PATH": "/x"}) == {"LD_LIBRARY_PATH": f"{libraries}:/x"}
     (site / "agora" / agora.NATIVE_LIBRARY).unlink()
-    assert not agora.installed()
+    assert agora.environment({"LD_LIBRARY_PATH": "/x"}) == {}
     assert not [name for name in sys.modules if name.partition(".")[0] == "agora"]

@@ -24,6 +24,7 @@ class Film:
 
     sound: NDArray[np.int16]
     """48 kHz."""
+    film: Path
     hls: Path
     """The folder of play.m3u8."""
     dash: Path
@@ -55,4 +56,4 @@ def _recorded(tmp_path_factory: pytest.TempPathFactory) -> Film:
         *("-i", movie, "-c", "copy", "-f", "dash", "-seg_duration", str(SEGMENT_S), "-use_template", "1"),
         *("-use_timeline", "1", dash / "stream.mpd"),
     )
-    return Film(sound, hls, dash)
+    return Film(sound, movie, hls, dash)

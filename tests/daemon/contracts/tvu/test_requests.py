@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 import time
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from pydantic import ValidationError
 
 from daemon.contracts.body import BodyError
-from daemon.contracts.tvu.replies import RefusedError, explain
+from daemon.contracts.tvu.replies import explain
 from daemon.contracts.tvu.schema import ExportAudioRequest, ExportRequest
 from daemon.contracts.tvu.spelling import parse_printed
 from daemon.contracts.tvu.translation import audio_export, media_export
 from daemon.exports import Export, Form, Span, StoredObject, WebAddress
 from daemon.storage.interfaces import Location
+from pipeline.recording.recording import Container, Dated, Recording, Segment
 from tests.daemon.contracts.tvu.documents import (
     AUDIO_FOLDER,
-    STORAGE_INFO,
     audio_request,
     media_request,
-    place,
-    storage_info,
 )
 
 
@@ -33,6 +30,10 @@ def audio_of(**changes: Any) -> Export:
 
 def media_of(**changes: Any) -> Export:
     return media_export(ExportRequest.model_validate(media_request(**changes))).export
+
+
+def recording(begins_at: float | None = None, *dates: Dated) -> Recording:
+    return Recording(Container.MPEGTS, (Segment("a.ts", 0.0, 9000.0),), begins_at, dates=dates)
 
 
 def fault_of(model: type[ExportAudioRequest | ExportRequest], body: dict[str, Any]) -> str:
@@ -51,7 +52,7 @@ def test_the_documented_request_for_audio_is_taken_as_printed() -> None:
         target=StoredObject(there, f"{AUDIO_FOLDER}/1.flac"),
         mono=True,
     )
-    assert export.span.start_on(None) == pytest.approx(20.03)
+    assert export.span.on(recording()) == pytest.approx((20.03, 29.03))
 
 
 def test_the_documented_request_for_media_is_taken_as_printed() -> None:
@@ -118,11 +119,11 @@ def test_without_a_bucket_it_is_the_local_root() -> None:
 
 
 def test_the_recordings_beginning_is_what_it_says_then_its_folders_then_the_files() -> None:
-    assert audio_of().span.start_on(1562253602.833) == pytest.approx(10.0)
-    assert audio_of(LivePath="a/b.mpd").span.start_on(None) == 0.0
+    assert audio_of().span.on(recording(1562253602.833))[0] == pytest.approx(10.0)
+    assert audio_of(LivePath="a/b.mpd").span.on(recording())[0] == 0.0
     nobody_knows = audio_of(LivePath="a/b.mpd", FileStartTimestamp=0)
     with pytest.raises(Exception, match="does not say when it began"):
-        nobody_knows.span.start_on(None)
+        nobody_knows.span.on(recording())
 
 
 REQUIRED = [
@@ -269,103 +270,20 @@ def test_a_thumbnail_is_of_the_start_time() -> None:
 def test_the_offset_moves_the_start() -> None:
     export = media_of(Offset=-1963)
     assert export.span.moment == pytest.approx(1673293610.0)
-    assert export.span.start_on(None) == pytest.approx(2771.037)
-    assert export.span.start_on(1673293600.0) == pytest.approx(10.0)
+    assert export.span.on(recording())[0] == pytest.approx(2771.037)
+    assert export.span.on(recording(1673293600.0))[0] == pytest.approx(10.0)
+
+
+def test_what_was_not_recorded_makes_a_span_shorter() -> None:
+    # A minute into it, two minutes are not recorded.
+    interrupted = recording(1000.0, Dated(0.0, 1000.0), Dated(60.0, 1180.0))
+    span = Span(moment=1030.0, duration_s=200.0)
+    assert span.on(interrupted) == (30.0, 110.0)
+    assert span.began_at(interrupted, 30.0) == 1000.0
+    assert Span(moment=1100.0, duration_s=100.0).on(interrupted) == (60.0, 80.0)
+    assert span.began_at(interrupted, 60.0) == 1120.0
 
 
 def test_the_slow_ways_are_taken_when_asked_for() -> None:
     slow = media_of(not_fast_ts_extract=True, not_fast_tvu264=True, is_cover=False)
     assert (slow.join, slow.ahead, slow.replace) == (False, 1, False)
-
-
-def test_the_source_is_where_the_purpose_says() -> None:
-    info = storage_info(
-        place("ts", "ts-bucket"), place("mp4", "mp4-bucket", "root/"), place("upload", folder="/up")
-    )
-    assert media_of(storage_info=info).sources[0] == StoredObject(
-        Location("ts-bucket", "us-east-1"), media_request()["HiResFilePath"]
-    )
-    dash = media_of(storage_info=info, HiResFilePath=None, LivePath="a/stream.mpd")
-    assert dash.sources[0] == StoredObject(Location("mp4-bucket", "us-east-1"), "root/a/stream.mpd")
-    only_ts = storage_info(place("ts", "ts-bucket"), place("upload"))
-    dash = media_of(storage_info=only_ts, HiResFilePath=None, LivePath="a/stream.mpd")
-    assert dash.sources[0] == StoredObject(Location("ts-bucket", "us-east-1"), "a/stream.mpd")
-
-
-def test_without_a_path_id_the_folder_is_a_hash_of_what_is_asked() -> None:
-    info = storage_info(place("ts"), place("upload", folder="up"))
-    key = media_of(storage_info=info).target.key
-    folder, name = key.rsplit("/", 1)
-    assert len(folder.removeprefix("up/")) == 32
-    assert name == "CHANNELRECORDING2b_v2dv.ts"
-    assert media_of(storage_info=info, SessionId="another", userid="x", PeerId="p").target.key == key
-    assert media_of(storage_info=info, Duration=1).target.key != key
-
-
-CHINESE = [place("ts", folder="录像/一"), place("upload", folder="导出 100%")]
-
-
-@pytest.mark.parametrize(
-    ("text", "encoded"),
-    [
-        (storage_info(*CHINESE), False),
-        (storage_info(*CHINESE), True),
-        (quote(storage_info(*CHINESE), safe=""), True),
-        (storage_info(*CHINESE, percent=lambda text: quote(text, safe="")), True),
-        (storage_info(*CHINESE).rstrip("="), False),
-        (storage_info(*CHINESE).replace("+", "-").replace("/", "_"), False),
-    ],
-)
-def test_storage_info_is_percent_encoded_inside_or_outside(text: str, encoded: bool) -> None:
-    export = media_of(storage_info=text, IsUriEncode=encoded)
-    assert export.sources[0].key.startswith("录像/一/CHANNEL/")  # type: ignore[union-attr]  # a stored one
-    assert export.target.key.startswith("导出 100%/")
-
-
-def test_a_disabled_place_does_not_count() -> None:
-    info = storage_info(place("ts", "first", storage_enable=False), place("ts", "second"), place("upload"))
-    source = media_of(storage_info=info).sources[0]
-    assert isinstance(source, StoredObject)
-    assert source.location.bucket == "second"
-
-
-def test_a_local_place_needs_no_bucket() -> None:
-    info = storage_info(place("ts", "", storage_type="local"), place("upload", "", storage_type="LOCAL"))
-    assert media_of(storage_info=info).target.location == Location()
-
-
-@pytest.mark.parametrize(
-    ("info", "expected"),
-    [
-        ("!", "storage_info is not Base64"),
-        (STORAGE_INFO[:-3] + "*", "storage_info is not Base64"),
-        ("A", "storage_info is not Base64"),
-        (STORAGE_INFO[4:], "storage_info: what the Base64 holds is not"),
-        (STORAGE_INFO[:400], "storage_info: what the Base64 holds is not valid JSON"),
-        ("e30=", "storage_info: should be a valid list"),
-        ("NQ==", "storage_info: should be a valid list"),
-        (storage_info(), "storage_info should hold an enabled place for the purpose ts or mp4"),
-        (storage_info(place("ts")), "storage_info should hold an enabled place for the purpose upload"),
-        (
-            storage_info(place("upload")),
-            "storage_info should hold an enabled place for the purpose ts or mp4",
-        ),
-        (storage_info(place("ts", storage_type="FTP")), "storage_info: storage_type should be S3 or LOCAL"),
-        (storage_info(place("ts", "")), "storage_info: storage_name should name a bucket"),
-        (storage_info(place("ts", "a/b")), "storage_info: 0.storage_name should match pattern"),
-        (
-            storage_info(place("ts"), place("upload", folder="a/../b")),
-            "storage_info: 1.storage_root_folder should",
-        ),
-        (
-            storage_info(place("ts"), place("upload", storage_path_id="../x")),
-            "storage_info: 1.storage_path_id",
-        ),
-        (storage_info(*[place("ts")] * 33), "storage_info: should have at most 32 items"),
-        (storage_info({"storage_type": "S3"}), "storage_info: 0.storage_purpose is required"),
-    ],
-)
-def test_a_corrupted_storage_info_is_refused(info: str, expected: str) -> None:
-    with pytest.raises(RefusedError) as caught:
-        media_of(storage_info=info)
-    assert str(caught.value).startswith(expected)

@@ -120,6 +120,12 @@ def test_another_request_than_was_signed_is_refused(request_: SignedRequest) -> 
         signatures().owner_of(request_)
 
 
+def test_an_access_key_of_any_bytes_is_unknown() -> None:
+    form = f"SDK-HMAC-SHA256 Access=\udcff, SignedHeaders=host;x-sdk-date, Signature={'0' * 64}"
+    with pytest.raises(SignatureError, match="unknown, or the signature does not match"):
+        signatures().owner_of(with_header(signed(), "authorization", form))
+
+
 @pytest.mark.parametrize("at_s", [NOW_S - 901, NOW_S + 901, 0.0])
 def test_a_stale_date_is_refused(at_s: float) -> None:
     with pytest.raises(SignatureError, match="more than 15 minutes"):
