@@ -271,7 +271,8 @@ def peak_mb(what: str, film: Path) -> float:
         "subprocess.run(sys.argv[1:], check=True)\n"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
     )
-    exporting = [sys.executable, "-m", "benchmarks.exports", "--peak", what, film, film.with_name("target")]
+    target = film.with_name("target")
+    exporting = [sys.executable, "-m", "benchmarks.exports", "--peak", what, str(film), str(target)]
     told = subprocess.run(
         [sys.executable, "-c", script, *exporting], check=True, capture_output=True, text=True
     )

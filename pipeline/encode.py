@@ -25,7 +25,10 @@ from av.video.frame import VideoFrame
 
 from config.errors import AudiowardenError
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
+from pipeline.recording.recording import RecordingError, RecordingFault
 
+MIN_BROKEN = 50
+"""Packets that cannot be written, so many of them and most of all: it is given up."""
 JPEG_QUANTISER = 3
 """Of 1..31: the lower, the finer."""
 MAX_RATE_HZ = 192_000
@@ -34,10 +37,6 @@ MAX_RATE_HZ = 192_000
 
 class EncodeError(AudiowardenError):
     """The audio cannot be encoded, or the result not be written."""
-
-
-class UnsupportedCodecError(EncodeError):
-    """A container cannot hold what it was to hold."""
 
 
 class AudioForm(StrEnum):
@@ -219,21 +218,30 @@ class PacketFile:
     def __init__(self, target: Path, container: str, streams: Sequence[Stream], later_s: float = 0.0) -> None:
         """`container` is FFmpeg's name. All time stamps are written `later_s` later.
 
-        Raises UnsupportedCodecError when the container cannot hold a stream.
+        Raises RecordingError when the container cannot hold a stream.
         """
+        self._packets = self._broken = 0
         options = {"output_ts_offset": f"{later_s:.6f}", **_CONTAINER_OPTIONS.get(container, {})}
         with _explaining():
             self._container = av.open(_file_url(target), "w", format=container, container_options=options)
             try:
                 self.streams = [self._add(stream, container) for stream in streams]
-            except EncodeError:
+            except RecordingError:
                 self._container.close()
                 raise
 
     def write(self, packets: Sequence[Packet[Any]]) -> None:
-        """Write packets whose `stream_index` is the place in `streams`, each stream's with rising stamps."""
+        """Write packets whose `stream_index` is the place in `streams`, each stream's with rising stamps.
+
+        Broken ones are left out. Raises RecordingError when most of them are.
+        """
+        rest = iter(packets)
+        self._packets += len(packets)
         with _explaining():
-            self._container.mux(packets)
+            while not self._mux(rest):
+                self._broken += 1
+        if self._broken >= MIN_BROKEN and self._broken * 2 > self._packets:
+            raise RecordingError(RecordingFault.INVALID, "most of the recording is broken")
 
     def __enter__(self) -> Self:
         return self
@@ -242,12 +250,27 @@ class PacketFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Complete the file; after an error it is left as it is, for the caller to throw away."""
+        broken = self._broken == self._packets
         try:
             with _explaining():
                 self._container.close()
-        except EncodeError:
-            if kind is None:
+        except EncodeError as failure:
+            broken = broken or not _is_hosts(failure.__cause__)
+            if kind is None and not broken:
                 raise
+        if kind is None and broken:
+            raise RecordingError(RecordingFault.INVALID, "all of the recording is broken")
+
+    def _mux(self, packets: Iterator[Packet[Any]]) -> bool:
+        """Write packets up to the first broken one; say whether there was none."""
+        try:
+            self._container.mux(packets)  # type: ignore[arg-type]  # it takes anything that can be iterated
+        except FFmpegError as error:
+            if _is_hosts(error):
+                raise
+            # Those behind it are still in the iterator.
+            return False
+        return True
 
     def _add(self, stream: Stream, container: str) -> Stream:
         codec = stream.codec_context.name
@@ -255,7 +278,7 @@ class PacketFile:
         if known is None or codec in known:
             with suppress(ValueError):
                 return self._container.add_stream_from_template(stream, opaque=True)
-        raise UnsupportedCodecError(f"{container} cannot hold {codec}")
+        raise RecordingError(RecordingFault.UNSUPPORTED, f"{container} cannot hold {codec}")
 
 
 def encode_mp3(pcm: Pcm, bit_rate_kbps: int) -> bytes:
@@ -295,6 +318,11 @@ def encode_jpeg(frame: VideoFrame) -> bytes:
         picture.pts = 0
         packets = [*encoder.encode(picture), *encoder.encode(None)]
         return b"".join(bytes(packet) for packet in packets)
+
+
+def _is_hosts(error: BaseException | None) -> bool:
+    """Say whether something is this machine's fault (its disk, its memory) and not the packets'."""
+    return isinstance(error, OSError | MemoryError)
 
 
 def _file_url(target: Path) -> str:

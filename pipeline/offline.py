@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.decode import Media, open_stretch
 from pipeline.encode import AudioFile, AudioForm, PacketFile, nearest_rate_hz
 from pipeline.packets import AT_ONCE, Track
-from pipeline.recording.recording import RecordingError, RecordingFault, Stretch
+from pipeline.recording.recording import RecordingError, RecordingFault, Stretch, cancelled_error
 from pipeline.recording.tap import never
 from pipeline.sound import Sound
 
@@ -81,7 +81,7 @@ def cut_audio(
         file: AudioFile | None = None
         for pcm in sound.read(stretches, cancelled):
             if cancelled():
-                raise RecordingError(RecordingFault.CANCELLED, "it was cancelled")
+                raise cancelled_error()
             file = file or stack.enter_context(AudioFile(target, form, sound.rate_hz))
             file.write(pcm)
             gauge.show(sound.given / sound.total)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.decode import Stream, open_stretch
-from pipeline.encode import PacketFile, UnsupportedCodecError
+from pipeline.encode import PacketFile
 from pipeline.offline import Gauge, Progress, check_span, unwatched
 from pipeline.packets import Packets, Span, Track
-from pipeline.recording.recording import RecordingError, RecordingFault, Stretch
+from pipeline.recording.recording import RecordingError, RecordingFault, Stretch, cancelled_error
 from pipeline.recording.tap import never
 
 MUXERS = {"ts": "mpegts", "mp4": "mp4", "mov": "mov"}
@@ -130,7 +130,7 @@ class _Lane:
     def go_on(self) -> bool:
         """Fetch the next packets; say whether there are any. Raises RecordingError."""
         if self._cancelled():
-            raise RecordingError(RecordingFault.CANCELLED, "it was cancelled")
+            raise cancelled_error()
         self.packets = next(self._rest, [])
         return bool(self.packets)
 
@@ -176,10 +176,7 @@ class _Film:
         for track in tracks:
             self._kinds.setdefault(track.stream.type, _Kind(len(self._kinds), track))
         streams = [kind.stream for kind in self._kinds.values()]
-        try:
-            self.file = PacketFile(target, MUXERS[form], streams, -(self._zero_s + begins_s))
-        except UnsupportedCodecError as error:
-            raise RecordingError(RecordingFault.UNSUPPORTED, str(error)) from None
+        self.file = PacketFile(target, MUXERS[form], streams, -(self._zero_s + begins_s))
         self._shifts_s = {span: self._zero_s - span.zero_s for span in spans}
         """By how much the time stamps of a span lag behind the first one's clock."""
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.audio import Pcm
 from pipeline.blocks import Block
-from pipeline.decode import SEEK_MARGIN_S, Media, MonoResampling, open_stretch, shape
+from pipeline.decode import FAILURES, SEEK_MARGIN_S, Media, MonoResampling, open_stretch, shape
 from pipeline.recording.recording import RecordingError, RecordingFault, Stretch
 from pipeline.shaper import RECORDED, Shaper
 from pipeline.source import SourceError
@@ -80,8 +80,11 @@ class Sound:
             for frame in frames:
                 yield from shaper.push(frame, shape(frame))
             yield from shaper.flush()
-        except SourceError as error:
-            raise RecordingError(RecordingFault.INVALID, str(error)) from None
+        except RecordingError:
+            raise
+        except FAILURES as error:
+            why = str(error) if isinstance(error, SourceError) else "the audio cannot be resampled"
+            raise RecordingError(RecordingFault.INVALID, why) from None
 
     def _resampling(self, from_hz: int) -> MonoResampling:
         self.rate_hz = self.rate_hz or self._choose_rate(from_hz)

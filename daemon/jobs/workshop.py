@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -80,7 +80,8 @@ class Workshop:
         except asyncio.CancelledError:
             unwanted.set()
             cancel()
-            await undisturbed(asyncio.wait((running,)))
+            with suppress(asyncio.CancelledError):
+                await undisturbed(asyncio.wait((running,)))
             if not running.cancelled() and (error := running.exception()) is not None:
                 log.debug("job_thread_ended", error=type(error).__name__)
             raise

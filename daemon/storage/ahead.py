@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import aclosing, suppress
 
 from daemon.storage.interfaces import MissingObjectError, ObjectStore, RefusedError, StorageError
-from pipeline.recording.recording import RecordingError, RecordingFault
+from pipeline.recording.recording import RecordingError, RecordingFault, cancelled_error
 
 AHEAD_BYTES = 1024 * 1024
 """What waits for the thread, at most, and a piece of the store's."""
@@ -49,7 +49,7 @@ class Ahead:
         try:
             loop.call_soon_threadsafe(self._start, key, start, length)
         except RuntimeError:
-            raise cancelled() from None
+            raise cancelled_error() from None
 
     def on_close(self, closed: Callable[[Ahead], None]) -> None:
         """Have `closed` called when it is."""
@@ -58,7 +58,7 @@ class Ahead:
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes as they come; none at the end. Raises RecordingError."""
         if self._cancelled:
-            raise cancelled()
+            raise cancelled_error()
         if not self._rest and not self._ended:
             self._rest = memoryview(self._next())
         data = bytes(self._rest[:size])
@@ -75,7 +75,7 @@ class Ahead:
     def cancel(self) -> None:
         """End a reading that waits, and all later ones; from any thread, without waiting."""
         self._cancelled = True
-        self._items.put(cancelled())
+        self._items.put(cancelled_error())
         self._stop_soon()
 
     def close(self) -> None:
@@ -90,10 +90,10 @@ class Ahead:
             item = self._items.get(timeout=self._wait_s)
         except queue.Empty:
             raise RecordingError(RecordingFault.UNREACHABLE, "the store does not answer in time") from None
-        if isinstance(item, StorageError):
-            raise recording_error(item) from None
         if isinstance(item, Exception):
-            raise item
+            # Whoever asks once more hears it once more, and does not wait for what will not come.
+            self._items.put(item)
+            raise recording_error(item) if isinstance(item, StorageError) else item from None
         if not item:
             self._ended = True
         else:
@@ -129,15 +129,10 @@ class Ahead:
         except Exception as error:  # whatever it is, the thread must not wait for what will not come
             self._items.put(error)
         except asyncio.CancelledError:
-            self._items.put(cancelled())
+            self._items.put(cancelled_error())
             raise
         else:
             self._items.put(b"")
-
-
-def cancelled() -> RecordingError:
-    """Return what everything ends with that is cancelled."""
-    return RecordingError(RecordingFault.CANCELLED, "the recording is not wanted any more")
 
 
 def recording_error(error: StorageError) -> RecordingError:

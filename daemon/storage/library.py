@@ -7,7 +7,7 @@ import re
 from concurrent import futures
 from urllib.parse import unquote
 
-from daemon.storage.ahead import Ahead, cancelled, recording_error
+from daemon.storage.ahead import Ahead, recording_error
 from daemon.storage.interfaces import ObjectInfo, ObjectStore, RefusedError, StorageError
 from daemon.storage.keys import checked_key
 from daemon.storage.seekable import SeekableObject
@@ -17,6 +17,7 @@ from pipeline.recording.recording import (
     RecordingError,
     RecordingFault,
     SeekableBytes,
+    cancelled_error,
 )
 
 WAIT_S = 180.0
@@ -88,16 +89,17 @@ class StoredLibrary:
             answer = asyncio.run_coroutine_threadsafe(question, self._loop)
         except RuntimeError:
             question.close()
-            raise cancelled() from None
+            raise cancelled_error() from None
         self._open.add(answer)
         try:
             if not self._wanted:
                 answer.cancel()
             return answer.result(self._wait_s)
         except StorageError as error:
-            raise recording_error(error) from None
+            # The store may answer before it hears that nobody wants to know.
+            raise (recording_error(error) if self._wanted else cancelled_error()) from None
         except futures.CancelledError:
-            raise cancelled() from None
+            raise cancelled_error() from None
         except TimeoutError:
             answer.cancel()
             raise RecordingError(RecordingFault.UNREACHABLE, "the store does not answer in time") from None

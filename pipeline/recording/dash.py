@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from mpegdash.parser import MPEGDASHParser
@@ -20,7 +19,7 @@ from pipeline.recording.recording import (
     RecordingFault,
     Segment,
 )
-from pipeline.recording.text import MAX_SEGMENTS, invalid, read_text
+from pipeline.recording.text import MAX_SEGMENTS, epoch_s, invalid, read_text
 
 MARK = "<MPD"
 MAX_ELEMENTS = 200_000
@@ -226,8 +225,7 @@ def _duration_s(text: str | None) -> float | None:
 def _date(text: str | None) -> float | None:
     if text is None:
         return None
-    try:
-        date = datetime.fromisoformat(text.strip())
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        raise invalid("the manifest has a malformed date") from None
+    found = epoch_s(text)
+    if found is None:
+        raise invalid("the manifest has a malformed date")
+    return found

@@ -17,18 +17,14 @@ from pipeline.recording.recording import (
     RecordingError,
     RecordingFault,
     Segment,
+    cancelled_error,
 )
 from pipeline.recording.single import container_of
-from pipeline.recording.text import invalid, read_up_to
+from pipeline.recording.text import invalid, read_all, read_up_to
 
 MAX_HEADER_BYTES = 16 * 1024 * 1024
 MAX_KEYS = 1024
 """Of those that are remembered: most recordings have one, some one a segment."""
-
-
-def cancelled() -> RecordingError:
-    """Return the error for a reading that somebody ended."""
-    return RecordingError(RecordingFault.CANCELLED, "the reading was stopped")
 
 
 class Fetching:
@@ -50,7 +46,7 @@ class Fetching:
                 self._open.add(source)
                 return source
         source.close()
-        raise cancelled()
+        raise cancelled_error()
 
     def release(self, source: Bytes) -> None:
         """Close a file."""
@@ -97,11 +93,9 @@ class Fetching:
     def _whole(self, name: str, span: ByteSpan | None, limit: int) -> bytes:
         source = self.open(name, span)
         try:
-            content = read_up_to(source, limit + 1)
+            content = read_all(source, limit)
         finally:
             self.release(source)
-        if len(content) > limit:
-            raise invalid(f"a file that should be small has more than {limit} bytes")
         if span is not None and len(content) < span.end - span.start:
             raise invalid("the file is shorter than its playlist says")
         return content

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +27,7 @@ from pipeline.recording.text import (
     MAX_SEGMENT_S,
     MAX_SEGMENTS,
     byte_span,
+    epoch_s,
     invalid,
     read_text,
     whole_number,
@@ -133,7 +133,7 @@ class _Lines:
             state["current_key"] = {key: value.strip('"') for key, value in _ATTRIBUTE.findall(line)}
             return True
         if line.startswith("#EXT-X-PROGRAM-DATE-TIME:"):
-            state["program_date_time"] = _date(line.partition(":")[2])
+            state["program_date_time"] = epoch_s(line.partition(":")[2])
             return True
         if line.startswith("#EXT-X-MAP:"):
             self.map_keys.append(state["current_key"])
@@ -263,15 +263,6 @@ def _container(first: Segment) -> Container:
     if first.header is not None or path.endswith(_MP4_SUFFIXES):
         return Container.MP4
     return Container.ANY if path.endswith(_PACKED_AUDIO_SUFFIXES) else Container.MPEGTS
-
-
-def _date(text: str) -> float | None:
-    """Return the seconds since the epoch of an ISO 8601 date; None if it is none."""
-    try:
-        date = datetime.fromisoformat(text.strip())
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 def _number(values: Mapping[str, Any], name: str, default: float) -> float:

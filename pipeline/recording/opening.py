@@ -5,8 +5,10 @@ from __future__ import annotations
 import codecs
 from urllib.parse import urlsplit
 
+from pipeline.recording.dash import MARK as DASH_MARK
 from pipeline.recording.dash import read_dash
-from pipeline.recording.hls import MARK, read_hls
+from pipeline.recording.hls import MARK as HLS_MARK
+from pipeline.recording.hls import read_hls
 from pipeline.recording.recording import Library, Recording, RecordingError, RecordingFault
 from pipeline.recording.single import HEAD_BYTES, single_recording
 from pipeline.recording.text import read_up_to
@@ -35,8 +37,8 @@ def open_recording(library: Library, name: str, *, picture: bool = True) -> Reco
     if not head:
         raise RecordingError(RecordingFault.INVALID, "the file is empty")
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()
-    if text.startswith(MARK.encode()):
+    if text.startswith(HLS_MARK.encode()):
         return read_hls(library, name, picture=picture)
-    if text.startswith(b"<") and b"<MPD" in text:
+    if text.startswith(b"<") and DASH_MARK.encode() in text:
         return read_dash(library, name, picture=picture)
     return single_recording(name, head)

@@ -8,8 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from pipeline.recording.fetching import Fetching, cancelled
-from pipeline.recording.recording import Container, Library, RecordingError, RecordingFault, Segment
+from pipeline.recording.fetching import Fetching
+from pipeline.recording.recording import (
+    Container,
+    Library,
+    RecordingError,
+    RecordingFault,
+    Segment,
+    cancelled_error,
+)
 from pipeline.recording.text import invalid
 
 HELD_BYTES = 64 * 1024 * 1024
@@ -18,9 +25,10 @@ MAX_MISSING_IN_ROW = 10
 """More than these and the recording is not there, rather than damaged."""
 RETRY_AFTER_S = (0.5, 2.0, 5.0)
 PIECE_BYTES = 65536
-_T = TypeVar("_T")
 JOIN_S = 5.0
 """A library that cannot be interrupted while it connects: its threads end by themselves."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True)
@@ -122,7 +130,7 @@ class SegmentReader:
         with self._changed:
             while True:
                 if self._closing.is_set():
-                    raise cancelled()
+                    raise cancelled_error()
                 if self._at >= len(self._segments):
                     return None
                 slot = self._slots.get(self._at)
@@ -212,7 +220,7 @@ class SegmentReader:
                     self._changed.notify_all()
                 self._changed.wait()
             if self._closing.is_set():
-                raise cancelled()
+                raise cancelled_error()
             slot.pieces.append(piece)
             slot.size += len(piece)
             if slot.streamed:
@@ -228,4 +236,4 @@ class SegmentReader:
                     raise
             if self._closing.wait(wait_s):
                 break
-        raise cancelled()
+        raise cancelled_error()

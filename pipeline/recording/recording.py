@@ -36,6 +36,11 @@ class RecordingError(AudiowardenError):
         self.retryable = fault is RecordingFault.UNREACHABLE
 
 
+def cancelled_error() -> RecordingError:
+    """Return what a reading ends with that somebody ended."""
+    return RecordingError(RecordingFault.CANCELLED, "the recording is not wanted any more")
+
+
 @dataclass(frozen=True, slots=True)
 class ByteSpan:
     """The bytes `[start, end)` of a file."""

@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import cast
 
-from pipeline.recording.recording import RecordingError, RecordingFault, SeekableBytes, Stretch
+from pipeline.recording.recording import (
+    RecordingError,
+    RecordingFault,
+    SeekableBytes,
+    Stretch,
+    cancelled_error,
+)
 
 
 def never() -> bool:
@@ -48,7 +54,7 @@ class Tap:
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes; none at the end or after a failure."""
         if self.failure is None and self._cancelled():
-            self.failure = RecordingError(RecordingFault.CANCELLED, "it was cancelled")
+            self.failure = cancelled_error()
         if self.failure is not None:
             return b""
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from pipeline.recording.recording import Bytes, ByteSpan, Library, RecordingError, RecordingFault
 
 MAX_TEXT_BYTES = 16 * 1024 * 1024
@@ -22,9 +24,14 @@ def read_whole(library: Library, name: str, limit: int, span: ByteSpan | None = 
     """Return a file, or a part of it, of at most `limit` bytes. Raises RecordingError."""
     source = library.open(name, span)
     try:
-        content = read_up_to(source, limit + 1)
+        return read_all(source, limit)
     finally:
         source.close()
+
+
+def read_all(source: Bytes, limit: int) -> bytes:
+    """Return all that is left of a file, at most `limit` bytes. Raises RecordingError."""
+    content = read_up_to(source, limit + 1)
     if len(content) > limit:
         raise invalid(f"a file that should be small has more than {limit} bytes")
     return content
@@ -53,6 +60,15 @@ def byte_span(start: int, size: int) -> ByteSpan:
     if start < 0 or size <= 0 or start + size > 2**53:
         raise invalid("the playlist names a range of bytes that no file has")
     return ByteSpan(start, start + size)
+
+
+def epoch_s(text: str) -> float | None:
+    """Return the seconds since the epoch of an ISO 8601 date, in UTC unless it says; None if it is none."""
+    try:
+        date = datetime.fromisoformat(text.strip())
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def whole_number(text: str) -> int:

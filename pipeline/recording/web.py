@@ -19,6 +19,7 @@ from pipeline.recording.recording import (
     RecordingError,
     RecordingFault,
     SeekableBytes,
+    cancelled_error,
 )
 from pipeline.source import SourceError, SourceFault
 
@@ -97,7 +98,7 @@ class WebLibrary:
         opener = GuardedOpener(self._policy, self._network)
         with self._lock:
             if self._cancelled:
-                raise _stopped()
+                raise cancelled_error()
             self._openers.add(opener)
         return opener
 
@@ -116,11 +117,11 @@ class WebLibrary:
 
     def failure(self, error: SourceError) -> RecordingError:
         """Tell a failure in the terms of recordings."""
-        return _stopped() if self._cancelled else RecordingError(_fault(error), str(error))
+        return cancelled_error() if self._cancelled else RecordingError(_fault(error), str(error))
 
     def _check(self, name: str) -> None:
         if self._cancelled:
-            raise _stopped()
+            raise cancelled_error()
         try:
             # What may be called back is http and https: no recording comes by RTMP.
             self._policy.check_url(name, "callback")
@@ -167,13 +168,13 @@ class _Part:
                 self._body = body
         if self._body is None:
             body.close()
-            raise _stopped()
+            raise cancelled_error()
         if address != self._name and span is None:
             self._library.moved(self._name, address)
         return body
 
     def _failure(self, error: SourceError) -> RecordingError:
-        return _stopped() if self._closed else self._library.failure(error)
+        return cancelled_error() if self._closed else self._library.failure(error)
 
 
 class _File:
@@ -247,10 +248,6 @@ def _spooled(body: Body, length: int | None) -> BinaryIO:
         # Its reader closes it.
         stack.pop_all()
     return file
-
-
-def _stopped() -> RecordingError:
-    return RecordingError(RecordingFault.CANCELLED, "the reading was stopped")
 
 
 def _fault(error: SourceError) -> RecordingFault:

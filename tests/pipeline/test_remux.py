@@ -288,6 +288,18 @@ def test_a_truncated_ts_goes_as_far_as_it_goes(films: dict[str, Path], tmp_path:
 
 
 @pytest.mark.parametrize("form", MediaForm)
+def test_broken_packets_are_left_out(form: MediaForm, films: dict[str, Path], tmp_path: Path) -> None:
+    data = bytearray(films[".ts"].read_bytes())
+    rng = np.random.default_rng(3)
+    for place in rng.integers(100_000, len(data), 300):
+        data[place : place + 20] = rng.bytes(20)
+    stretch = Stretch(io.BytesIO(data), Container.MPEGTS, True, 0.0, math.inf)
+    done = remux([stretch], 5.0, 30.0, tmp_path / f"cut.{form}", form)
+    assert done.duration_s == pytest.approx(30.0, abs=3.0)
+    assert len(pictures(tmp_path / f"cut.{form}")) > 20 * FRAMES_PER_S
+
+
+@pytest.mark.parametrize("form", MediaForm)
 def test_codecs_that_a_container_cannot_hold(form: MediaForm, sound: Path, tmp_path: Path) -> None:
     run_ffmpeg("-i", sound, "-c:a", "libvorbis", "-t", "5", tmp_path / "sound.ogg")
     stretch = whole(tmp_path / "sound.ogg")

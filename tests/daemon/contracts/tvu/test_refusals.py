@@ -201,4 +201,4 @@ async def test_no_place_for_the_result_is_said_without_telling_where(live: Path,
         (tmp_path / "jobs").rmdir()
         answer = await house.post(AUDIO, audio(FileName="a.wav"))
     assert answer["ErrorCode"] == -1
-    assert answer["ErrorMessage"] == "no file can be written in data_dir: No such file or directory"
+    assert answer["ErrorMessage"] == "the daemon has no place for a job's files: No such file or directory"
