@@ -188,12 +188,19 @@ class _Film:
             self._shifts_s[span] = shift_s + max(
                 self._overlap_s(each, shift_s, packets) for each in span.tracks
             )
-        for track in span.tracks:
-            kind = self._kinds.get(track.stream.type)
-            mine = [packet for packet in packets if packet.stream_index == track.index]
-            if kind is None:
-                packets = [packet for packet in packets if packet.stream_index != track.index]
-            elif mine:
+        # All are told apart before any gets another number.
+        parts = [
+            (
+                track,
+                self._kinds.get(track.stream.type),
+                [each for each in packets if each.stream_index == track.index],
+            )
+            for track in span.tracks
+        ]
+        if strangers := {track.index for track, kind, _ in parts if kind is None}:
+            packets = [packet for packet in packets if packet.stream_index not in strangers]
+        for track, kind, mine in parts:
+            if kind is not None and mine:
                 if shift := round(self._shifts_s[span] / track.tick_s):
                     _shift(mine, shift, kind.last_s / track.tick_s)
                 kind.last_s, kind.step_s = mine[-1].dts * track.tick_s, track.step_s
