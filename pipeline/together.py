@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.decode import Media, Stream, open_stretch
-from pipeline.encode import PacketFile, UnsupportedCodecError
+from pipeline.encode import PacketFile
 from pipeline.offline import Progress, unwatched
 from pipeline.packets import AT_ONCE, Track
 from pipeline.recording.recording import Container, RecordingError, RecordingFault, Stretch
@@ -93,11 +93,7 @@ def _put_together(picture: Stretch, sound: Stretch, target: Path, cancelled: Cal
         # One clock for both: the picture's.
         shift_s = seen.zero_s - heard.zero_s
         later_s = -(seen.zero_s + picture.start_s)
-        try:
-            file = PacketFile(target, "mpegts", [seen.video, heard.audio], later_s)
-        except UnsupportedCodecError as error:
-            raise RecordingError(RecordingFault.UNSUPPORTED, str(error)) from None
-        with file:
+        with PacketFile(target, "mpegts", [seen.video, heard.audio], later_s) as file:
             pictures = _packets(seen, seen.video, 0, 0.0, file)
             sounds = _packets(heard, heard.audio, 1, shift_s, file)
             gathered: list[Any] = []
