@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from daemon.exports import AUDIO_FORMS, Export, Exported, Form
@@ -14,10 +13,9 @@ from daemon.whole_audio import write_whole_audio
 from pipeline.encode import AudioForm, EncodeError
 from pipeline.offline import MAX_CUT_S, cut_audio
 from pipeline.recording.recording import Library, Recording, Stretch
-from pipeline.recording.stretches import stretches
+from pipeline.recording.stretches import MARGIN_S, stretches
 from pipeline.remux import MediaForm, remux
 from pipeline.thumbnail import thumbnail
-from pipeline.together import remux_apart
 
 PICTURE_S = 1.0
 """So much of a recording is read on for the picture of a moment."""
@@ -107,20 +105,29 @@ class Making:
         return self.cut.exported(self.cut.start_s, 0.0)
 
     def _media(self) -> Exported:
-        cut, form = self.cut, MediaForm(self.export.form.value)
-        span = (cut.start_s, cut.duration_s, self.target, form, self.progress, self.cancelled)
+        cut, sound = self.cut, self.recording.sound
         with ExitStack() as stack:
             pieces = stack.enter_context(closing(self._stretches(self.recording, cut.duration_s)))
-            sound = self.recording.sound
-            if sound is None:
-                made = remux(pieces, *span)
-            else:
-                made = remux_apart(pieces, partial(self._sounds, stack, sound), *span)
+            made = remux(
+                pieces,
+                cut.start_s,
+                cut.duration_s,
+                self.target,
+                MediaForm(self.export.form.value),
+                self.progress,
+                self.cancelled,
+                sound=None if sound is None else stack.enter_context(closing(self._sound(sound))),
+            )
         return cut.exported(made.start_s, made.duration_s, missing_s=made.missing_s)
 
-    def _sounds(self, stack: ExitStack, sound: Recording, start_s: float, end_s: float) -> Iterable[Stretch]:
-        found = stretches(sound, self.library, start_s, end_s, ahead=self.export.ahead)
-        return stack.enter_context(closing(found))
+    def _sound(self, sound: Recording) -> Generator[Stretch, None, None]:
+        """Read the sound from where the picture may begin: with the segment that holds the start."""
+        start_s, end_s = self.cut.start_s, self.cut.start_s + self.cut.duration_s
+        begins_s = min(
+            (each.start_s for each in self.recording.segments if each.end_s > start_s - MARGIN_S),
+            default=start_s,
+        )
+        return stretches(sound, self.library, min(begins_s, start_s), end_s, ahead=self.export.ahead)
 
     def _stretches(self, recording: Recording, duration_s: float) -> Generator[Stretch, None, None]:
         start_s = self.cut.start_s

@@ -69,6 +69,8 @@ class Track:
 
     def steady(self, packets: Packets) -> None:
         """Make the decoding stamps of the stream's next packets rise, and set those that are not there."""
+        if not packets:
+            return
         stamps = [packet.dts for packet in packets]
         if self._last is not None:
             stamps.insert(0, self._last)

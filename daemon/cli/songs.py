@@ -129,7 +129,7 @@ def _enrol(
     for note in notes:
         typer.echo(note)
     for new in news:
-        typer.echo(f"{new.name}: enrolled, {len(new.fingerprint.hashes)} landmarks")
+        typer.echo(f"{new.name}: enrolled, {len(new.fingerprint.hashes)} hashes")
 
 
 def _no_file_twice(paths: list[Path]) -> None:

@@ -31,7 +31,8 @@ class Alignment:
     """How well two sets of peaks fit.
 
     `aligned` pairs of peaks fit at one lag and `speed`, `expected` ones at the fuller of the other lags;
-    `aligned_now` and `expected_now` are those in the part of the window that counts.
+    `aligned_now` and `expected_now` are those in the part of the window that counts. `place` lies in the
+    recording that fits: the middle of the window may not, where the recording begins or ends in it.
     """
 
     aligned: int
@@ -39,6 +40,7 @@ class Alignment:
     aligned_now: int
     expected_now: int
     speed: float
+    place: int
 
     @property
     def surprise(self) -> float:
@@ -81,7 +83,9 @@ def align(index: SongIndex, place: int, asked: Peaks, middle: float, now: float)
     counts_now = np.bincount(lags[best][is_now], minlength=LAGS + 1)[:LAGS]
     aligned, expected = _against_others(counts[best], lag)
     aligned_now, expected_now = _against_others(counts_now, lag)
-    return Alignment(aligned, expected, aligned_now, expected_now, float(SPEEDS[best]))
+    fitting = ticks[theirs[(lags[best] >= lag) & (lags[best] <= lag + 2)]]
+    place += int(np.median(fitting)) if len(fitting) else 0
+    return Alignment(aligned, expected, aligned_now, expected_now, float(SPEEDS[best]), place)
 
 
 def _of_a_pitch(asked: Floats, steps: Floats) -> tuple[Integers, Integers]:

@@ -43,7 +43,7 @@ def search(index: SongIndex, samples: Samples, now: int = 0) -> list[Match]:
     found: dict[str, Match] = {}
     for place, votes in _candidates(*_matches(index.table, asked, middle)):
         alignment = align(index, place, asked.peaks, middle, now)
-        match = Match(index.at(place), votes, alignment)
+        match = Match(index.at(alignment.place), votes, alignment)
         known = found.get(match.recording.name)
         if known is None or known.alignment.surprise < alignment.surprise:
             found[match.recording.name] = match

@@ -124,6 +124,21 @@ def test_what_cannot_be_extracted(form: AudioForm, sound: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("form", [AudioForm.MP3, AudioForm.M4A])
+@pytest.mark.parametrize("size", [30_000, 60_000, 100_000])
+def test_broken_files_end_well_or_with_a_fault(
+    form: AudioForm, size: int, sound: Path, tmp_path: Path
+) -> None:
+    data = bytearray(film(tmp_path / "film.ts", sound, 2).read_bytes()[:size])
+    rng = np.random.default_rng(size)
+    for place in rng.integers(2_000, len(data), 100):
+        data[place] ^= 0xFF
+    try:
+        extract_audio(forward(bytes(data), Container.MPEGTS, 0.0), tmp_path / "audio", form)
+    except RecordingError as error:
+        assert error.fault is RecordingFault.INVALID
+
+
+@pytest.mark.parametrize("form", [AudioForm.MP3, AudioForm.M4A])
 def test_what_reading_raises_is_raised(form: AudioForm, sound: Path, tmp_path: Path) -> None:
     class Failing(Forward):
         def read(self, size: int, /) -> bytes:

@@ -30,6 +30,20 @@ def test_a_song_is_found_among_a_hundred_and_no_other() -> None:
     assert not any(plays(each) for each in search(index, mixed(music(3)[:WINDOW], SPEECH)))
 
 
+@pytest.mark.parametrize(("quiet_s", "start_s", "end_s"), [(7, 0, 5), (0, 35, 40)])
+def test_a_song_that_begins_or_ends_in_the_window_bears_its_own_name(
+    quiet_s: int, start_s: int, end_s: int
+) -> None:
+    index = SongIndex().enrol(
+        [new_recording(f"song {seed}", RiskType.ANTHEN, music(seed)) for seed in (1, 2, 3)]
+    )
+    played = np.zeros(12 * 16_000, np.float32)
+    part = music(2)[start_s * 16_000 : end_s * 16_000]
+    played[quiet_s * 16_000 : quiet_s * 16_000 + len(part)] = part
+    found = [each.recording.name for each in search(index, mixed(played, SPEECH)) if plays(each)]
+    assert found == ["song 2"]
+
+
 def test_hashes_that_are_everywhere_do_not_hide_the_others() -> None:
     song = new_recording("song", RiskType.ANTHEN, music(1))
     heard = mixed(music(1)[90_000 : 90_000 + WINDOW], SPEECH)
