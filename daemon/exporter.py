@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
@@ -20,6 +21,7 @@ from daemon.playlists import playlist_document
 from daemon.sealing import seal
 from daemon.sources import OpenLibrary, Sources
 from daemon.storage.interfaces import CannotJoinError, MissingObjectError, ObjectStore, StorageError, Stores
+from daemon.storage.once import once
 from pipeline.recording.opening import open_recording
 from pipeline.recording.recording import Recording, RecordingError, RecordingFault
 
@@ -63,7 +65,7 @@ class Exporter:
     async def export(self, account: str, export: Export, tell_progress: Tell) -> Exported:
         """Do an export; when it fails or is cancelled, nothing is left behind.
 
-        Raises RecordingError, StorageError, EncodeError, WorkshopError.
+        Raises RecordingError, StorageError, EncodeError, WorkshopError, JobFailedError.
         """
         opened = await self._open(export)
         try:
@@ -107,12 +109,21 @@ class Exporter:
 
     async def _playlist(self, account: str, export: Export, opened: _Opened, cut: Cut) -> Exported:
         location = opened.source.location if isinstance(opened.source, StoredObject) else None
-        document = playlist_document(
-            opened.recording, cut.start_s, cut.end_s, location, cut.recording_began_at, export.notes
+        # A day of segments takes a while to write down.
+        document = await asyncio.to_thread(
+            playlist_document,
+            opened.recording,
+            cut.start_s,
+            cut.end_s,
+            location,
+            cut.recording_began_at,
+            export.notes,
         )
         if export.form is Form.SEALED_PLAYLIST:
+            if account not in self._keys:
+                raise JobFailedError("the account has no key for encrypted playlists any more")
             document = seal(self._keys[account], document)
-        await self._put(export, _at_once(document))
+        await self._put(export, once(document))
         return cut.exported(cut.start_s, cut.duration_s)
 
     async def _join(self, export: Export, opened: _Opened, cut: Cut) -> Exported | None:
@@ -190,7 +201,3 @@ def is_missing(error: AudiowardenError) -> bool:
     if isinstance(error, RecordingError):
         return error.fault is RecordingFault.MISSING
     return isinstance(error, MissingObjectError)
-
-
-async def _at_once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

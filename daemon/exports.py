@@ -13,9 +13,6 @@ from pydantic import TypeAdapter
 from daemon.storage.interfaces import Location
 from pipeline.recording.recording import Recording, RecordingError, RecordingFault
 
-MAX_DURATION_S = 86_400.0
-"""Of one export: a day."""
-
 
 class Form(StrEnum):
     """What a span becomes; the value is the usual suffix of its file."""
@@ -41,7 +38,6 @@ class Form(StrEnum):
 
 
 AUDIO_FORMS = (Form.FLAC, Form.WAV, Form.MP3, Form.M4A, Form.OGG)
-VIDEO_FORMS = (Form.TS, Form.MP4, Form.MOV)
 CONTENT_TYPES = {
     Form.FLAC: "audio/flac",
     Form.WAV: "audio/wav",

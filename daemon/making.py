@@ -8,10 +8,10 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.exports import AUDIO_FORMS, MAX_DURATION_S, Export, Exported, Form
+from daemon.exports import AUDIO_FORMS, Export, Exported, Form
 from daemon.whole_audio import write_whole_audio
 from pipeline.encode import AudioForm, EncodeError
-from pipeline.offline import cut_audio
+from pipeline.offline import MAX_CUT_S, cut_audio
 from pipeline.recording.recording import Library, Recording, Stretch
 from pipeline.recording.stretches import MARGIN_S, stretches
 from pipeline.remux import MediaForm, remux
@@ -36,7 +36,7 @@ class Cut:
     @property
     def duration_s(self) -> float:
         """Its length, or the longest there may be."""
-        return min(self.end_s - self.start_s, MAX_DURATION_S)
+        return min(self.end_s - self.start_s, MAX_CUT_S)
 
     def exported(
         self, start_s: float, duration_s: float, *, missing_s: float = 0.0, joined: bool = False

@@ -16,6 +16,7 @@ from daemon.storage.addresses import SignedAddresses, address_secret
 from daemon.storage.folder import FolderStore
 from daemon.storage.interfaces import ClipStore, Location, ObjectStore, StorageError
 from daemon.storage.local import LocalClipStore
+from daemon.storage.once import once
 from daemon.storage.s3 import S3Store
 from daemon.storage.s3_clients import Deadlines, S3Clients
 from daemon.storage.s3_clips import S3ClipStore
@@ -89,7 +90,7 @@ async def probe_clip_bucket(settings: Settings) -> None:
 
 async def _probe(store: ObjectStore, folder: str) -> None:
     key = f"{folder}audiowarden-check-{secrets.token_hex(8)}"
-    await store.put(key, _once(PROBE), content_type="text/plain", replace=False)
+    await store.put(key, once(PROBE), content_type="text/plain", replace=False)
     read = b"".join([chunk async for chunk in store.read(key)])
     await store.delete(key)
     if read != PROBE:
@@ -105,7 +106,3 @@ async def _swept(folder: FolderStore) -> None:
     else:
         if swept:
             log.info("media_root_swept", files=swept)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

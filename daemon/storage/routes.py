@@ -13,26 +13,18 @@ from daemon.storage.interfaces import StorageError
 from daemon.storage.local import LocalClipStore
 
 ANSWERS = {
-    Denial.FORGED: (403, "the address of this clip is not one that was given out"),
-    Denial.EXPIRED: (403, "the address of this clip has expired"),
-    Denial.GONE: (404, "this clip has been deleted"),
-}
-OBJECT_ANSWERS = {
-    Denial.FORGED: (403, "the address of this file is not one that was given out"),
-    Denial.EXPIRED: (403, "the address of this file has expired"),
-    Denial.GONE: (404, "this file has been deleted"),
+    Denial.FORGED: (403, "the address of this {what} is not one that was given out"),
+    Denial.EXPIRED: (403, "the address of this {what} has expired"),
+    Denial.GONE: (404, "this {what} has been deleted"),
 }
 BAD_REQUEST, FAILED = 1902, 1903
 """The `code` of an error's JSON, as at every endpoint (`daemon/contracts/errors.py`)."""
 
-CLIP_HEADERS = {
-    "Content-Type": "audio/mpeg",
+HEADERS = {
     # Evidence belongs to the one who asked, not to a shared cache on the way.
     "Cache-Control": "private",
     "X-Content-Type-Options": "nosniff",
 }
-
-
 KINDS = ("audio", "video", "image")
 """Of what is in the media root; anything else is handed out as bytes, which no browser runs."""
 
@@ -58,9 +50,8 @@ class ClipRoutes:
             tell("clip_unreadable", error)
             return _refusal(503, FAILED, "the clip cannot be read just now")
         if isinstance(found, Denial):
-            status, message = ANSWERS[found]
-            return _refusal(status, BAD_REQUEST, message)
-        return web.FileResponse(found, headers=CLIP_HEADERS)
+            return _denied(found, "clip")
+        return web.FileResponse(found, headers={**HEADERS, "Content-Type": "audio/mpeg"})
 
 
 class ObjectRoutes:
@@ -82,11 +73,15 @@ class ObjectRoutes:
             tell("object_unreadable", error)
             return _refusal(503, FAILED, "the file cannot be read just now")
         if isinstance(found, Denial):
-            status, message = OBJECT_ANSWERS[found]
-            return _refusal(status, BAD_REQUEST, message)
+            return _denied(found, "file")
         kind = mimetypes.guess_type(key)[0] or ""
         content_type = kind if kind.partition("/")[0] in KINDS else "application/octet-stream"
-        return web.FileResponse(found, headers={**CLIP_HEADERS, "Content-Type": content_type})
+        return web.FileResponse(found, headers={**HEADERS, "Content-Type": content_type})
+
+
+def _denied(denial: Denial, what: str) -> web.Response:
+    status, message = ANSWERS[denial]
+    return _refusal(status, BAD_REQUEST, message.format(what=what))
 
 
 def _refusal(status: int, code: int, message: str) -> web.Response:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from config.settings import ClipSettings
 from daemon.storage.interfaces import StorageError
 from daemon.storage.local import DAY_FOLDER, NAME, day_of
+from daemon.storage.once import once
 from daemon.storage.s3 import MAX_ADDRESS_S, S3Store
 
 PREFIX = "clips/"
@@ -37,7 +38,7 @@ class S3ClipStore:
         if not NAME.fullmatch(name):
             raise StorageError(f"{name!r} cannot be the name of a clip")
         key = f"{PREFIX}{day_of(self._clock() + self._retention_s)}/{name}"
-        await self._store.put(key, _once(data), content_type="audio/mpeg")
+        await self._store.put(key, once(data), content_type="audio/mpeg")
         return await self._store.address(key, self._retention_s)
 
     async def expire(self) -> int:
@@ -75,7 +76,3 @@ class S3ClipStore:
                 yield batch
                 batch = []
         yield batch
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

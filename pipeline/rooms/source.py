@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Any
 
 import structlog
 
@@ -121,20 +122,31 @@ class RoomSource:
 
     async def _enter(self) -> Membership | None:
         """Begin to join; None when the run is stopped meanwhile."""
-        joining = asyncio.ensure_future(asyncio.to_thread(self._join, self._channel, self._ears))
-        stopping = asyncio.ensure_future(self._stopping.wait())
+        joining = asyncio.create_task(
+            asyncio.to_thread(self._join, self._channel, self._ears), name=f"join {self._name}"
+        )
         due_s = self._network.connect_timeout_s + LOAD_S
         try:
-            await asyncio.wait((joining, stopping), timeout=due_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-            if not joining.done():
-                joining.add_done_callback(_leave_late)
-        if joining.done():
+            done = await self._done_in(joining, due_s)
+        except asyncio.CancelledError:
+            # It may even be done already.
+            joining.add_done_callback(_leave_late)
+            raise
+        if done:
             return joining.result()
+        joining.add_done_callback(_leave_late)
         if self._stopping.is_set():
             return None
         raise SourceError(SourceFault.CANNOT_OPEN, f"the channel was not joined within {due_s:g} s")
+
+    async def _done_in(self, task: asyncio.Task[Any], due_s: float) -> bool:
+        """Wait for what a client's thread does; False when that takes too long, or the run is stopped."""
+        stopping = asyncio.create_task(self._stopping.wait(), name=f"stop {self._name}")
+        try:
+            await asyncio.wait((task, stopping), timeout=due_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+        return task.done()
 
     async def _wait_connected(self) -> bool:
         """Wait until we are in the channel; False when the run is stopped before. Raises SourceError."""
@@ -161,8 +173,8 @@ class RoomSource:
         """Take what is told until the run is stopped or the room ends. Raises SourceError."""
         entered_at = self._peopled_at = time.monotonic()
         while True:
-            for user in self._take(voices, handover):
-                await asyncio.to_thread(membership.subscribe, user)
+            if new := self._take(voices, handover):
+                await self._subscribe(membership, new)
             self._check()
             if time.monotonic() - self._peopled_at > self._empty_s:
                 if self._peopled_at == entered_at:
@@ -172,6 +184,23 @@ class RoomSource:
                 return
             if await self._nap():
                 return
+
+    async def _subscribe(self, membership: Membership, users: Sequence[str]) -> None:
+        """Listen to users who came, until the run is stopped. Raises SourceError when the client is stuck."""
+
+        def subscribe() -> None:
+            for user in users:
+                membership.subscribe(user)
+
+        subscribing = asyncio.create_task(asyncio.to_thread(subscribe), name=f"subscribe {self._name}")
+        due_s = self._network.connect_timeout_s
+        if await self._done_in(subscribing, due_s):
+            subscribing.result()
+            return
+        subscribing.add_done_callback(_forget)
+        if not self._stopping.is_set():
+            text = f"the channel's client does not answer within {due_s:g} s"
+            raise SourceError(SourceFault.CANNOT_OPEN, text)
 
     def _check(self) -> None:
         """Raise SourceError when we are out of the channel, or were for too long."""
@@ -211,9 +240,10 @@ class RoomSource:
             handover.put(window, lossy=True)
 
     async def _leave(self, membership: Membership) -> None:
-        leaving = asyncio.ensure_future(asyncio.to_thread(membership.leave))
+        leaving = asyncio.create_task(asyncio.to_thread(membership.leave), name=f"leave {self._name}")
         done, _ = await asyncio.wait((leaving,), timeout=LEAVE_S)
         if not done:
+            leaving.add_done_callback(_forget)
             log.error("room_not_left", request_id=self._name, waited_s=LEAVE_S)
         elif (error := leaving.exception()) is not None:
             log.error("room_left_with_an_error", request_id=self._name, error=type(error).__name__)
@@ -223,6 +253,12 @@ class RoomSource:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), TICK_S)
         return self._stopping.is_set()
+
+
+def _forget(late: asyncio.Future[None]) -> None:
+    """Take note of the end of what nobody waits for any more."""
+    if not late.cancelled() and (error := late.exception()) is not None:
+        log.warning("room_client_failed_late", error=type(error).__name__)
 
 
 def _leave_late(joining: asyncio.Future[Membership]) -> None:

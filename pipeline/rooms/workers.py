@@ -84,8 +84,16 @@ class RoomWorkers:
         worker = IngestWorker(name, self._start, self._numbers, self._on_lost, self._hang_s)
         self._workers[app_id] = worker
         task = self._tasks[worker] = asyncio.create_task(worker.run(), name=f"ingest {name}")
-        task.add_done_callback(lambda _: self._tasks.pop(worker, None))
+        task.add_done_callback(lambda _: self._ended(app_id, worker))
         return worker
+
+    def _ended(self, app_id: str, worker: IngestWorker) -> None:
+        """Forget a worker whose task has ended, so that the next room starts another one."""
+        task = self._tasks.pop(worker)
+        if self._workers.get(app_id) is worker:
+            del self._workers[app_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("room_worker_crashed", worker=worker.name, exc_info=error)
 
     def _is_idle(self, app_id: str, worker: IngestWorker) -> bool:
         return not worker.load and not self._awaited.get(app_id)

@@ -8,7 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-MAX_DURATION_MS = 86_400_000
+from daemon.storage.interfaces import RefusedError
+from daemon.storage.keys import checked_key
+from pipeline.offline import MAX_CUT_S
+
+MAX_DURATION_MS = round(MAX_CUT_S * 1000)
 MAX_EPOCH_MS = 4_102_444_800_000
 """The year 2100."""
 MAX_STORAGE_INFO = 65_536
@@ -19,9 +23,12 @@ UNUSABLE = re.compile(r"[\x00-\x1f\x7f\\]")
 
 def _path(value: str) -> str:
     """Take a relative path: a leading `/` counts for nothing."""
-    path = value.removeprefix("/")
-    if any(part in ("", ".", "..") for part in path.split("/")) or UNUSABLE.search(path):
-        raise PydanticCustomError("path", "should be a path without empty parts, `..` or control characters")
+    try:
+        path = checked_key(value.removeprefix("/"))
+    except RefusedError as error:
+        raise PydanticCustomError("path", "should be a path: {reason}", {"reason": str(error)}) from None
+    if "\\" in path:
+        raise PydanticCustomError("path", "should be a path without backslashes")
     return path
 
 

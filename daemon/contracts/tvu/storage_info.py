@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, Vali
 
 from daemon.contracts.body import BodyError, parse_json
 from daemon.contracts.tvu.replies import RefusedError, explain
-from daemon.contracts.tvu.schema import UNUSABLE, Part, RegionName
+from daemon.contracts.tvu.schema import UNUSABLE, BucketName, Part, RegionName
 from daemon.storage.interfaces import Location
 
 FIELD = "storage_info"
@@ -35,7 +35,7 @@ class Entry(Part):
     storage_type: Annotated[str, StringConstraints(max_length=64)] = "S3"
     storage_enable: bool = True
     storage_location: RegionName = ""
-    storage_name: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{1,254})?$")] = ""
+    storage_name: BucketName | Literal[""] = ""
     storage_root_folder: Annotated[str, StringConstraints(max_length=900), AfterValidator(_folder)] = ""
     storage_description: str = ""
     storage_path_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,128}$")] = ""

@@ -18,6 +18,7 @@ from daemon.contracts.vod.messages import (
     TranscodeStatus,
 )
 from daemon.jobs.interfaces import JobState, JobStatus
+from daemon.logs import tell
 from daemon.storage.interfaces import StorageError, Stores
 
 CATEGORIES = ("base_info", "transcode_info", "thumbnail_info", "review_info")
@@ -64,7 +65,8 @@ async def _address(asset: Asset, status: AssetStatus, stores: Stores) -> str | N
         return None
     try:
         return await stores.at(asset.place.location).address(asset.place.key, ADDRESS_S)
-    except StorageError:
+    except StorageError as error:
+        tell("no_address_for_details", error, asset=asset.asset_id)
         return None
 
 
