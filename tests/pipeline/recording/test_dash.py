@@ -23,10 +23,7 @@ from tests.support.media_server import encode
 from tests.support.recordings import expected, make_dash, tones_of
 
 BEGAN = 1795262400.0
-AUDIO = (
-    '<AdaptationSet mimeType="audio/mp4"><Representation id="a1" bandwidth="64000">{}'
-    "</Representation></AdaptationSet>"
-)
+AUDIO = '<AdaptationSet mimeType="audio/mp4"><Representation id="a1">{}</Representation></AdaptationSet>'
 TEMPLATE = (
     '<SegmentTemplate timescale="10" media="$Number$.m4s" initialization="i.mp4" {}>{}</SegmentTemplate>'
 )
