@@ -24,10 +24,10 @@ from rich.console import Console
 
 from benchmarks.figures import end_when_told, write_figures
 from pipeline.encode import AudioForm
-from pipeline.offline import cut_audio, extract_audio
+from pipeline.offline.audio import cut_audio, extract_audio
+from pipeline.offline.remux import MediaForm, remux
+from pipeline.offline.thumbnail import thumbnail
 from pipeline.recording.recording import Container, Stretch
-from pipeline.remux import MediaForm, remux
-from pipeline.thumbnail import thumbnail
 from tests.support.media_server import ffmpeg_exe
 from tests.support.recorded import chirps, write_wave
 

@@ -20,7 +20,8 @@ from daemon.contracts.vod.audio import make_audio
 from daemon.contracts.vod.extraction import KIND, Extraction
 from daemon.contracts.vod.registration import Registration
 from daemon.contracts.vod.routes import VodRoutes
-from daemon.exporter import Exporter
+from daemon.exports.exporter import Exporter
+from daemon.exports.sources import Sources
 from daemon.jobs.durable import DurableJobs
 from daemon.jobs.gauges import JobGauges
 from daemon.jobs.interfaces import JobKind
@@ -28,7 +29,6 @@ from daemon.jobs.workshop import Workshop
 from daemon.ledger.interfaces import Ledger
 from daemon.metrics import Metrics
 from daemon.outbox import Outbox
-from daemon.sources import Sources
 from daemon.storage.interfaces import Stores
 from pipeline.network.addresses import AddressPolicy
 from pipeline.recording.web import WebLibrary

@@ -27,9 +27,9 @@ ONLY_IN = {
     "profanity_check": {"models/text/insults.py"},
     "webrtcvad": {"pipeline/speech.py"},
     "sqlite3": {"daemon/ledger"},
-    "aioboto3": {"daemon/storage/s3_clients.py"},
-    "aiobotocore": {"daemon/storage/s3_clients.py"},
-    "botocore": {"daemon/storage/s3_faults.py"},
+    "aioboto3": {"daemon/storage/s3/clients.py"},
+    "aiobotocore": {"daemon/storage/s3/clients.py"},
+    "botocore": {"daemon/storage/s3/faults.py"},
     "m3u8": {"pipeline/recording/hls.py"},
     "mpegdash": {"pipeline/recording/dash.py"},
 }

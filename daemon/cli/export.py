@@ -9,7 +9,7 @@ import typer
 from daemon.cli.common import ConfigOption, one_sentence
 from daemon.cli.exporting import export_now, form_of
 from daemon.cli.places import PlaceError, seconds_of
-from daemon.exports import AUDIO_FORMS, Form, Span
+from daemon.exports.export import AUDIO_FORMS, Form, Span
 
 FORMS = tuple(form for form in Form if form is not Form.SEALED_PLAYLIST)
 

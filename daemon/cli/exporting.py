@@ -15,11 +15,11 @@ from config.load import load_settings
 from config.settings import LogSettings, Settings
 from daemon.cli.common import one_sentence
 from daemon.cli.places import PlaceError, source_of, target_of, terminal_stores
-from daemon.exporter import Exporter, is_missing
-from daemon.exports import Export, Exported, Form, Span
+from daemon.exports.export import Export, Exported, Form, Span
+from daemon.exports.exporter import Exporter, is_missing
+from daemon.exports.sources import Sources
 from daemon.jobs.workshop import Workshop
 from daemon.logs import configure_logging
-from daemon.sources import Sources
 from daemon.storage.interfaces import ObjectExistsError, StorageError
 from pipeline.network.addresses import AddressPolicy
 from pipeline.recording.recording import RecordingError

@@ -8,7 +8,7 @@ import typer
 
 from daemon.cli.common import ConfigOption, one_sentence
 from daemon.cli.exporting import export_now, form_of
-from daemon.exports import Form, Span
+from daemon.exports.export import Form, Span
 
 FORMS = (Form.MP3, Form.M4A)
 

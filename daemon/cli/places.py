@@ -9,13 +9,13 @@ from pathlib import Path
 
 from config.errors import AudiowardenError
 from config.settings import Settings
-from daemon.exports import MediaSource, StoredObject, WebAddress
+from daemon.exports.export import MediaSource, StoredObject, WebAddress
 from daemon.storage.addresses import SignedAddresses
 from daemon.storage.folder import FolderStore
 from daemon.storage.interfaces import Location, ObjectStore
 from daemon.storage.keys import checked_key
-from daemon.storage.s3 import S3Store
-from daemon.storage.s3_clients import Deadlines, S3Clients
+from daemon.storage.s3.clients import Deadlines, S3Clients
+from daemon.storage.s3.store import S3Store
 from daemon.storage.tree import PARTS
 
 CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d+)?)", re.ASCII)

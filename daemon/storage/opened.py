@@ -17,9 +17,9 @@ from daemon.storage.folder import FolderStore
 from daemon.storage.interfaces import ClipStore, Location, ObjectStore, StorageError
 from daemon.storage.local import LocalClipStore
 from daemon.storage.once import once
-from daemon.storage.s3 import S3Store
-from daemon.storage.s3_clients import Deadlines, S3Clients
-from daemon.storage.s3_clips import S3ClipStore
+from daemon.storage.s3.clients import Deadlines, S3Clients
+from daemon.storage.s3.clips import S3ClipStore
+from daemon.storage.s3.store import S3Store
 from daemon.storage.stores import ConfiguredStores
 
 log = structlog.get_logger()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from daemon.storage.folder import FolderStore
 from daemon.storage.interfaces import Location, ObjectStore, RefusedError
-from daemon.storage.s3 import S3Store
-from daemon.storage.s3_clients import S3Clients
+from daemon.storage.s3.clients import S3Clients
+from daemon.storage.s3.store import S3Store
 
 
 class ConfiguredStores:

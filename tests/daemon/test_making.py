@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.exports import Export, Form, Span, StoredObject
-from daemon.making import Cut, Making
+from daemon.exports.export import Export, Form, Span, StoredObject
+from daemon.exports.making import Cut, Making
 from daemon.storage.interfaces import Location
 from pipeline.encode import EncodeError
 from pipeline.recording.opening import open_recording

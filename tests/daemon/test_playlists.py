@@ -8,9 +8,9 @@ import secrets
 
 import pytest
 
-from daemon.joining import joinable
-from daemon.playlists import playlist_document, segments_of
-from daemon.sealing import SealError, key_id, seal, unseal
+from daemon.exports.joining import joinable
+from daemon.exports.playlists import playlist_document, segments_of
+from daemon.exports.sealing import SealError, key_id, seal, unseal
 from daemon.storage.interfaces import CannotJoinError, Location
 from pipeline.recording.recording import (
     ByteSpan,

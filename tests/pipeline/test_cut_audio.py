@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.encode import AudioForm, EncodeError
-from pipeline.offline import CutAudio, cut_audio
+from pipeline.offline.audio import CutAudio, cut_audio
 from pipeline.recording.recording import Bytes, Container, RecordingError, RecordingFault, Stretch
 from tests.support.recorded import (
     RATE_HZ,

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.encode import AudioForm
-from pipeline.offline import extract_audio
+from pipeline.offline.audio import extract_audio
 from pipeline.recording.recording import Container, RecordingError, RecordingFault, Stretch
 from tests.support.recorded import (
     RATE_HZ,

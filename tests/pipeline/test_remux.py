@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.offline import unwatched
+from pipeline.offline.audio import unwatched
+from pipeline.offline.remux import EXACT, MediaForm, remux
 from pipeline.recording.recording import Container, RecordingError, RecordingFault, Stretch
-from pipeline.remux import EXACT, MediaForm, remux
 from tests.support.recorded import (
     FRAMES_PER_S,
     GOP_S,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipeline.offline.thumbnail import thumbnail
 from pipeline.recording.recording import Container, RecordingError, RecordingFault, Stretch
-from pipeline.thumbnail import thumbnail
 from tests.support.recorded import FRAMES_PER_S, chirps, film, forward, run_ffmpeg, whole, write_wave
 
 SECONDS = 20

@@ -19,8 +19,8 @@ from moto.server import ThreadedMotoServer
 
 from config.settings import S3Settings
 from daemon.storage.interfaces import Location
-from daemon.storage.s3 import S3Store
-from daemon.storage.s3_clients import Deadlines, S3Clients
+from daemon.storage.s3.clients import Deadlines, S3Clients
+from daemon.storage.s3.store import S3Store
 
 BUCKET = "recordings"
 REGION = "us-east-1"

@@ -25,15 +25,15 @@ from daemon.contracts.vod.assets import Assets
 from daemon.contracts.vod.extraction import KIND, Extraction, MadeAudio
 from daemon.contracts.vod.registration import Registration
 from daemon.contracts.vod.routes import VodRoutes
+from daemon.exports.sources import Sources
 from daemon.jobs.durable import DurableJobs
 from daemon.jobs.workshop import Workshop
 from daemon.ledger.sqlite import SqliteLedger
 from daemon.metrics import Metrics
 from daemon.outbox import Outbox
-from daemon.sources import Sources
 from daemon.storage.addresses import SignedAddresses
 from daemon.storage.folder import FolderStore
-from daemon.storage.s3_clients import S3Clients
+from daemon.storage.s3.clients import S3Clients
 from daemon.storage.stores import ConfiguredStores
 from pipeline.network.addresses import AddressPolicy
 from pipeline.recording.recording import Library, RecordingError, RecordingFault

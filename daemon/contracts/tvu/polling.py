@@ -12,7 +12,7 @@ from typing import Any
 from daemon.contracts.tvu import replies
 from daemon.contracts.tvu.messages import MediaAnswer
 from daemon.contracts.tvu.translation import MediaExport
-from daemon.exports import Exported, Form
+from daemon.exports.export import Exported, Form
 from daemon.jobs.interfaces import Jobs, JobsFullError, JobState, JobStatus
 from daemon.logs import tell
 from daemon.storage.interfaces import StorageError, Stores

@@ -23,8 +23,8 @@ from daemon.contracts.tvu.replies import RefusedError
 from daemon.contracts.tvu.schema import ExportAudioRequest, ExportRequest, Part
 from daemon.contracts.tvu.spelling import parse_printed
 from daemon.contracts.tvu.translation import audio_export, media_export
-from daemon.exporter import why
-from daemon.exports import Export, Exported, Form, StoredObject
+from daemon.exports.export import Export, Exported, Form, StoredObject
+from daemon.exports.exporter import why
 from daemon.ledger.interfaces import LedgerError
 from daemon.logs import tell
 from daemon.metrics import Metrics

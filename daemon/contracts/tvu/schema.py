@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from daemon.storage.interfaces import RefusedError
 from daemon.storage.keys import checked_key
-from pipeline.offline import MAX_CUT_S
+from pipeline.offline.audio import MAX_CUT_S
 
 MAX_DURATION_MS = round(MAX_CUT_S * 1000)
 MAX_EPOCH_MS = 4_102_444_800_000

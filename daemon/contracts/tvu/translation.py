@@ -14,7 +14,7 @@ from daemon.contracts.tvu.schema import (
     clock_s,
 )
 from daemon.contracts.tvu.storage_info import Place, StorageInfo
-from daemon.exports import Export, Form, MediaSource, Span, StoredObject, WebAddress
+from daemon.exports.export import Export, Form, MediaSource, Span, StoredObject, WebAddress
 from daemon.storage.interfaces import Location
 
 EPOCH_MS = re.compile(r"(?:^|[_./-])(1\d{12})(?=[_./-]|$)", re.ASCII)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from daemon.exports import MediaSource, StoredObject, WebAddress
+from daemon.exports.export import MediaSource, StoredObject, WebAddress
 from daemon.ledger.interfaces import Documents
 from daemon.storage.interfaces import Location
 

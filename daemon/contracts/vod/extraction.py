@@ -17,11 +17,11 @@ from daemon.contracts.vod import replies
 from daemon.contracts.vod.access import Projects
 from daemon.contracts.vod.assets import Asset, Assets, AssetStatus, Place
 from daemon.contracts.vod.messages import AudioExtractComplete, AudioExtractInfo, EventMetaData, MetaData
+from daemon.exports.sources import Sources
 from daemon.jobs.interfaces import Job, JobFailedError, JobKind, JobState, JobStatus
 from daemon.jobs.workshop import Workshop, chunks_of
 from daemon.ledger.interfaces import LedgerError
 from daemon.outbox import Delivery, Outbox
-from daemon.sources import Sources
 from daemon.storage.interfaces import MissingObjectError, RefusedError, StorageError, Stores
 from pipeline.recording.recording import Library, RecordingError, RecordingFault
 

@@ -13,9 +13,11 @@ from daemon.contracts.vod.replies import RefusedError
 from daemon.contracts.vod.schema import MAX_TITLE_BYTES, CreateAssetRequest, UploadMetaData
 from daemon.storage.interfaces import RefusedError as StorageRefusedError
 from daemon.storage.interfaces import StorageError, Stores
+from daemon.storage.keys import checked_key
 from pipeline.network.addresses import AddressPolicy
 from pipeline.network.urls import AddressError
 
+LONGEST_RESULT = f"{new_asset_id()}.m4a"
 LOOK_S = 10.0
 """How long a store may take to say whether an object is there."""
 
@@ -44,6 +46,7 @@ class Registration:
             self._check_place(account, Place("", "", AUDIO_FOLDER), "output_bucket")
         if output is not None:
             self._check_place(account, output, "output_bucket")
+            self._check_room(output)
         return await self._register(account, asked, asked.url or "", place, output)
 
     async def create_at(self, account: Account, asked: UploadMetaData) -> Asset:
@@ -92,6 +95,14 @@ class Registration:
             self._stores.at(place.location)
         except StorageRefusedError as error:
             raise RefusedError(replies.BAD_PARAMETER, f"{field}: {error}.") from None
+
+    @staticmethod
+    def _check_room(output: Place) -> None:
+        """Say now that the names of results would be too long: after the work it would be too late."""
+        try:
+            checked_key(output.child(LONGEST_RESULT).key)
+        except StorageRefusedError as error:
+            raise RefusedError(replies.BAD_PARAMETER, f"output_path: {error}.") from None
 
     async def _check_there(self, place: Place) -> None:
         try:

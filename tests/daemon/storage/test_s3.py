@@ -11,8 +11,8 @@ from aiohttp import web
 
 from config.settings import S3Settings
 from daemon.storage.interfaces import Location, Piece, RefusedError
-from daemon.storage.s3 import MAX_ADDRESS_S, S3Store
-from daemon.storage.s3_clients import MAX_CLIENTS, S3Clients
+from daemon.storage.s3.clients import MAX_CLIENTS, S3Clients
+from daemon.storage.s3.store import MAX_ADDRESS_S, S3Store
 from daemon.storage.stores import ConfiguredStores
 from tests.support.houses import put, read
 from tests.support.object_store import BUCKET, CREDENTIALS, ObjectServer, opened

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from config.settings import ClipSettings
 from daemon.storage.interfaces import RefusedError, StorageError
-from daemon.storage.s3 import S3Store
-from daemon.storage.s3_clips import S3ClipStore
+from daemon.storage.s3.clips import S3ClipStore
+from daemon.storage.s3.store import S3Store
 from tests.support.clip_store import START_S, Clock
 from tests.support.object_store import ObjectServer, opened, opened_at
 from tests.support.rude_store import refusal, rude_store

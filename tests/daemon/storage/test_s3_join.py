@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.storage.interfaces import Location, Piece, RefusedError
-from daemon.storage.s3_join import COPY_BYTES, plan_join
-from daemon.storage.s3_upload import MAX_OBJECT_BYTES, MAX_PARTS, MIB, MIN_PART_BYTES, part_bytes
+from daemon.storage.s3.join import COPY_BYTES, plan_join
+from daemon.storage.s3.upload import MAX_OBJECT_BYTES, MAX_PARTS, MIB, MIN_PART_BYTES, part_bytes
 
 GIB = 1024 * MIB
 MAX_PART_BYTES = 5 * GIB

@@ -18,16 +18,16 @@ from config.settings import JobSettings, NetworkSettings, S3Settings
 from daemon.accounts import Accounts
 from daemon.contracts.tvu.polling import KIND, PolledExports
 from daemon.contracts.tvu.routes import AUDIO_DEADLINE_S, TvuRoutes
-from daemon.exporter import Exporter
+from daemon.exports.exporter import Exporter
+from daemon.exports.sources import Sources
 from daemon.jobs.durable import DurableJobs
 from daemon.jobs.interfaces import JobKind
 from daemon.jobs.workshop import Workshop
 from daemon.ledger.sqlite import SqliteLedger
 from daemon.metrics import Metrics
-from daemon.sources import Sources
 from daemon.storage.addresses import SignedAddresses
 from daemon.storage.folder import FolderStore
-from daemon.storage.s3_clients import Deadlines, S3Clients
+from daemon.storage.s3.clients import Deadlines, S3Clients
 from daemon.storage.stores import ConfiguredStores
 from pipeline.network.addresses import AddressPolicy
 from pipeline.recording.web import WebLibrary

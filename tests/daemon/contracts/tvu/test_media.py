@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from daemon.sealing import unseal
+from daemon.exports.sealing import unseal
 from tests.daemon.contracts.tvu.conftest import FILM_S, Film, upload
 from tests.daemon.contracts.tvu.documents import EXPORT, media_request, place, storage_info
 from tests.daemon.contracts.tvu.house import KEY, MEDIA, tvu_house

@@ -14,7 +14,7 @@ from daemon.contracts.tvu.replies import explain
 from daemon.contracts.tvu.schema import ExportAudioRequest, ExportRequest
 from daemon.contracts.tvu.spelling import parse_printed
 from daemon.contracts.tvu.translation import audio_export, media_export
-from daemon.exports import Export, Form, Span, StoredObject, WebAddress
+from daemon.exports.export import Export, Form, Span, StoredObject, WebAddress
 from daemon.storage.interfaces import Location
 from pipeline.recording.recording import Container, Dated, Recording, Segment
 from tests.daemon.contracts.tvu.documents import (

@@ -10,7 +10,7 @@ import pytest
 from daemon.contracts.tvu.replies import RefusedError
 from daemon.contracts.tvu.schema import ExportRequest
 from daemon.contracts.tvu.translation import media_export
-from daemon.exports import Export, StoredObject
+from daemon.exports.export import Export, StoredObject
 from daemon.storage.interfaces import Location
 from tests.daemon.contracts.tvu.documents import STORAGE_INFO, media_request, place, storage_info
 

@@ -141,6 +141,7 @@ async def test_bodies_that_are_too_large_or_of_another_type(tmp_path: Path) -> N
         ({"input": {"bucket": "a/b", "object": "a"}}, BAD, "input.bucket"),
         ({"input": {"object": "a.mp4"}, "output_bucket": "foreign"}, (403, "VOD.10074"), "output_bucket"),
         ({"input": {"object": "a.mp4"}, "output_path": "../.."}, BAD, "output_path"),
+        ({"input": {"object": "a.mp4"}, "output_path": "a/" * 500 + "b"}, BAD, "output_path"),
         ({"input": {"object": "a.mp4"}, "title": "x" * 129}, BAD, "title"),
         ({"input": {"object": "a.mp4"}, "title": 5}, BAD, "title"),
     ],

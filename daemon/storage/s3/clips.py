@@ -10,7 +10,7 @@ from config.settings import ClipSettings
 from daemon.storage.interfaces import StorageError
 from daemon.storage.local import DAY_FOLDER, NAME, day_of
 from daemon.storage.once import once
-from daemon.storage.s3 import MAX_ADDRESS_S, S3Store
+from daemon.storage.s3.store import MAX_ADDRESS_S, S3Store
 
 PREFIX = "clips/"
 DELETED_AT_ONCE = 8

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pipeline.decode import Media, open_stretch
 from pipeline.encode import AudioFile, AudioForm, PacketFile, nearest_rate_hz
-from pipeline.packets import AT_ONCE, Track
+from pipeline.offline.packets import AT_ONCE, Track
+from pipeline.offline.sound import Sound
 from pipeline.recording.recording import RecordingError, RecordingFault, Stretch, cancelled_error
 from pipeline.recording.tap import never
-from pipeline.sound import Sound
 
 MIN_RATE_HZ = 8_000
 MAX_RATE_HZ = 192_000

@@ -8,14 +8,14 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.exports import AUDIO_FORMS, Export, Exported, Form
-from daemon.whole_audio import write_whole_audio
+from daemon.exports.export import AUDIO_FORMS, Export, Exported, Form
+from daemon.exports.whole_audio import write_whole_audio
 from pipeline.encode import AudioForm, EncodeError
-from pipeline.offline import MAX_CUT_S, cut_audio
+from pipeline.offline.audio import MAX_CUT_S, cut_audio
+from pipeline.offline.remux import MediaForm, remux
+from pipeline.offline.thumbnail import thumbnail
 from pipeline.recording.recording import Library, Recording, Stretch
 from pipeline.recording.stretches import MARGIN_S, stretches
-from pipeline.remux import MediaForm, remux
-from pipeline.thumbnail import thumbnail
 
 PICTURE_S = 1.0
 """So much of a recording is read on for the picture of a moment."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from daemon.playlists import segments_of
+from daemon.exports.playlists import segments_of
 from daemon.storage.interfaces import CannotJoinError, Location, MissingObjectError, ObjectStore, Piece
 from pipeline.recording.recording import Container, Recording, RecordingError, RecordingFault, Segment
 

@@ -17,7 +17,7 @@ from aiobotocore.config import AioConfig
 
 from config.settings import S3Settings
 from daemon.storage.interfaces import RefusedError, StorageError
-from daemon.storage.s3_faults import EXPECTED, fault_of, no_credentials, told
+from daemon.storage.s3.faults import EXPECTED, fault_of, no_credentials, told
 
 log = structlog.get_logger()
 

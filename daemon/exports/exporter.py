@@ -12,14 +12,14 @@ from typing import Any
 import structlog
 
 from config.errors import AudiowardenError
-from daemon.exports import AUDIO_FORMS, Export, Exported, Form, MediaSource, StoredObject
+from daemon.exports.export import AUDIO_FORMS, Export, Exported, Form, MediaSource, StoredObject
+from daemon.exports.joining import check_reach, joinable, pieces_of
+from daemon.exports.making import Cut, Making
+from daemon.exports.playlists import playlist_document
+from daemon.exports.sealing import seal
+from daemon.exports.sources import OpenLibrary, Sources
 from daemon.jobs.interfaces import Job, JobFailedError
 from daemon.jobs.workshop import Workshop, chunks_of
-from daemon.joining import check_reach, joinable, pieces_of
-from daemon.making import Cut, Making
-from daemon.playlists import playlist_document
-from daemon.sealing import seal
-from daemon.sources import OpenLibrary, Sources
 from daemon.storage.interfaces import CannotJoinError, MissingObjectError, ObjectStore, StorageError, Stores
 from daemon.storage.once import once
 from pipeline.recording.opening import open_recording

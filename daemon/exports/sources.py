@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from daemon.exports import MediaSource, StoredObject
+from daemon.exports.export import MediaSource, StoredObject
 from daemon.storage.interfaces import Stores
 from daemon.storage.library import StoredLibrary
 from pipeline.recording.recording import Library

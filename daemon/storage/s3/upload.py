@@ -19,8 +19,8 @@ from daemon.storage.interfaces import (
     RefusedError,
     StorageError,
 )
-from daemon.storage.s3_clients import S3Clients
-from daemon.storage.s3_faults import join_fault_of
+from daemon.storage.s3.clients import S3Clients
+from daemon.storage.s3.faults import join_fault_of
 from daemon.storage.undisturbed import undisturbed
 
 MIB = 1024 * 1024

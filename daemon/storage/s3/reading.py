@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from daemon.storage.interfaces import RefusedError, StorageError
-from daemon.storage.s3_clients import FIRST_PAUSE_S, S3Clients
-from daemon.storage.s3_faults import EXPECTED, code_of, fault_of
+from daemon.storage.s3.clients import FIRST_PAUSE_S, S3Clients
+from daemon.storage.s3.faults import EXPECTED, code_of, fault_of
 
 READ_BYTES = 256 * 1024
 MAX_BREAKS = 5

@@ -17,10 +17,10 @@ from daemon.storage.interfaces import (
     RefusedError,
 )
 from daemon.storage.keys import checked_key
-from daemon.storage.s3_clients import S3Clients
-from daemon.storage.s3_join import JoinedPart, plan_join
-from daemon.storage.s3_reading import Reading
-from daemon.storage.s3_upload import Target, Upload, in_parts, put_whole, uploading
+from daemon.storage.s3.clients import S3Clients
+from daemon.storage.s3.join import JoinedPart, plan_join
+from daemon.storage.s3.reading import Reading
+from daemon.storage.s3.upload import Target, Upload, in_parts, put_whole, uploading
 
 PAGE_SIZE = 1000
 """What a listing gives at once, at most."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from daemon.storage.interfaces import Piece, RefusedError
-from daemon.storage.s3_upload import MAX_OBJECT_BYTES, MAX_PARTS, MIB, MIN_PART_BYTES
+from daemon.storage.s3.upload import MAX_OBJECT_BYTES, MAX_PARTS, MIB, MIN_PART_BYTES
 
 COPY_BYTES = 256 * MIB
 """The store copies such a part within a request's deadline; it could copy 5 GiB."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.decode import Media, open_stretch
 from pipeline.encode import encode_jpeg
-from pipeline.packets import SAME_S, Span
+from pipeline.offline.packets import SAME_S, Span
 from pipeline.recording.recording import RecordingError, RecordingFault, Stretch
 from pipeline.recording.tap import never
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from pipeline.decode import Stream, open_stretch
 from pipeline.encode import PacketFile
-from pipeline.offline import Gauge, Progress, check_span, unwatched
-from pipeline.packets import Packets, Span, Track
+from pipeline.offline.audio import Gauge, Progress, check_span, unwatched
+from pipeline.offline.packets import Packets, Span, Track
 from pipeline.recording.recording import RecordingError, RecordingFault, Stretch, cancelled_error
 from pipeline.recording.tap import never
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.encode import AudioForm
-from pipeline.offline import MAX_CUT_S, cut_audio, extract_audio
+from pipeline.offline.audio import MAX_CUT_S, cut_audio, extract_audio
 from pipeline.recording.recording import Library, Recording, RecordingError, RecordingFault
 from pipeline.recording.stretches import stretches
 

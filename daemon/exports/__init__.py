@@ -1,0 +1,1 @@
+"""Exports: a span of a recording as a file of its own."""

@@ -1,0 +1,1 @@
+"""What is made of recordings, as fast as it goes."""
