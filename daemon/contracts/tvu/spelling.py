@@ -10,6 +10,8 @@ from daemon.contracts.body import BodyError, BodyFault, parse_json_object
 TOKENS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[“”](?P<text>(?:[^“”\\]|\\.)*+)[“”]?|[：，]', re.DOTALL)
 """Strings in plain quotes, strings in typographic ones, punctuation. What is left open goes to the end, so
 that no character is looked at twice."""
+MAX_PRINTED_BYTES = 64 * 1024
+"""Nobody types more than that; a megabyte would take half a second of the event loop."""
 PLAIN = {"：": ":", "，": ","}
 
 
@@ -18,7 +20,7 @@ def parse_printed(raw: bytes) -> dict[str, Any]:
     try:
         return parse_json_object(raw)
     except BodyError as error:
-        if error.fault is not BodyFault.NO_JSON:
+        if error.fault is not BodyFault.NO_JSON or len(raw) > MAX_PRINTED_BYTES:
             raise
         plain = TOKENS.sub(_plain, raw.decode("utf-8-sig"))
         try:
