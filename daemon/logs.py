@@ -28,6 +28,11 @@ def tell(event: str, error: AudiowardenError, **fields: object) -> None:
     log.error(event, reason=str(error), **fields)
 
 
+def tell_kind(event: str, error: Exception, **fields: object) -> None:
+    """Log an error by its kind alone: its text, or a traceback, could hold what was stored or sent."""
+    log.error(event, error=type(error).__name__, **fields)
+
+
 def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> None:
     """Send our events and those of libraries to `stream` (standard error), in one format.
 

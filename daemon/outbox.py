@@ -17,7 +17,7 @@ import structlog
 from config.errors import AudiowardenError
 from config.settings import CallbackSettings
 from daemon.ledger.interfaces import DeadLetters, History, Lease, LedgerError, Record, Saving, WorkQueue
-from daemon.logs import tell
+from daemon.logs import tell, tell_kind
 from daemon.signing import UNSIGNED, Signer
 from pipeline.retry import Backoff
 
@@ -284,7 +284,7 @@ class Outbox:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return _why(error)
         except Exception as error:  # whatever it is, the stream's callbacks must go on
-            log.error("delivery_crashed", request_id=lease.group, error=type(error).__name__)  # noqa: TRY400 - see above
+            tell_kind("delivery_crashed", error, request_id=lease.group)
             return type(error).__name__
         return "" if status == 200 else f"status {status}"
 

@@ -14,7 +14,7 @@ from daemon.admission import Admission, Load, demand_of
 from daemon.contracts.interfaces import StreamCall, StreamContract
 from daemon.ledger.interfaces import Lease, LedgerError, Renewal, WorkQueue
 from daemon.live import Live
-from daemon.logs import tell
+from daemon.logs import tell, tell_kind
 from daemon.metrics import Metrics
 from daemon.outbox import Outbox
 from daemon.patience import LEDGER_RETRY_S, patiently
@@ -191,14 +191,8 @@ class Registry:
             document = json.loads(lease.body)
             call = self._contracts[document["contract"]].restore(document["call"])
         except (ValueError, KeyError, TypeError, AudiowardenError) as error:
-            # Written by another version: kept for the operator, and for that version to resume. The error's
-            # text would hold what was stored, addresses with their keys among it.
-            log.error(  # noqa: TRY400 - see above
-                "stored_stream_not_understood",
-                account=lease.group,
-                identity=lease.key,
-                error=type(error).__name__,
-            )
+            # Written by another version: kept for the operator, and for that version to resume.
+            tell_kind("stored_stream_not_understood", error, account=lease.group, identity=lease.key)
             return
         stream_id = call.spec.stream_id
         structlog.contextvars.bind_contextvars(request_id=stream_id)

@@ -110,7 +110,7 @@ class Voice:
             failure = Failure.OVERLOAD if isinstance(error, OverloadedError) else Failure.MODEL
         except Exception as error:
             # A fault of ours in one window must not cost the others; its text may hold what was said.
-            log.error(  # noqa: TRY400 - as above
+            log.error(  # noqa: TRY400 - a traceback may hold what was said
                 "analysis_crashed",
                 request_id=self._spec.stream_id,
                 window=window.index,

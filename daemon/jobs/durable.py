@@ -17,7 +17,7 @@ from daemon.jobs.book import JobBook, JobName, Stored
 from daemon.jobs.interfaces import JobKind, JobsFullError, JobState, JobStatus
 from daemon.jobs.worker import RETRY, Active, Item, JobObserver, Worker, group_of, key_of
 from daemon.ledger.interfaces import Documents, Lease, LedgerError, LimitReachedError, WorkQueue
-from daemon.logs import tell
+from daemon.logs import tell, tell_kind
 from daemon.patience import LEDGER_RETRY_S
 from pipeline.retry import Backoff
 
@@ -183,7 +183,7 @@ class DurableJobs:
             self._kinds[item.name.kind]
         except (ValueError, KeyError, TypeError) as error:
             # Written by another version: it stays leased, for that version to go on with.
-            log.error("stored_job_not_understood", group=lease.group, error=type(error).__name__)  # noqa: TRY400 - its text could hold the request
+            tell_kind("stored_job_not_understood", error, group=lease.group)
             return
         active = Active(item.name)
         task = asyncio.create_task(

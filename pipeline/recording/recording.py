@@ -161,7 +161,7 @@ class Bytes(Protocol):
 class SeekableBytes(Bytes, Protocol):
     """A file of which any part can be read."""
 
-    def seek(self, offset: int, whence: int = 0) -> int:
+    def seek(self, offset: int, whence: int = 0, /) -> int:
         """Go to a byte, as files do; return it."""
 
     def tell(self) -> int:

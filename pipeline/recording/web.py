@@ -62,7 +62,7 @@ class WebLibrary:
             if isinstance(body, FileBody):
                 return _File(self, opener, body)
             with closing(body):
-                spooled = _Spooled(_spooled(body, opener.length))
+                spooled = _spooled(body, opener.length)
             self.release(opener)
         except SourceError as error:
             self.release(opener)
@@ -204,29 +204,6 @@ class _File:
         """End it."""
         self._library.release(self._opener)
         self._body.close()
-
-
-class _Spooled:
-    """A file that was fetched whole."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes from the place."""
-        return self._file.read(size)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a byte; return it."""
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        """Return the place."""
-        return self._file.tell()
-
-    def close(self) -> None:
-        """Remove it."""
-        self._file.close()
 
 
 def _spooled(body: Body, length: int | None) -> BinaryIO:

@@ -23,9 +23,17 @@ MAX_APPLICATIONS = 16
 class RoomWorkers:
     """Starts a process with the first room of an application; `run` owns them."""
 
-    def __init__(self, start: Start, *, on_lost: Callable[[], None], hang_s: float = HANG_S) -> None:
+    def __init__(
+        self,
+        start: Start,
+        *,
+        on_lost: Callable[[], None],
+        hang_s: float = HANG_S,
+        applications: int = MAX_APPLICATIONS,
+    ) -> None:
         """`on_lost` is called for every process that was lost and will be started anew."""
         self._start = start
+        self._applications = applications
         self._on_lost = on_lost
         self._hang_s = hang_s
         self._numbers = itertools.count(1)
@@ -74,10 +82,10 @@ class RoomWorkers:
         return worker if worker.answers else None
 
     def _new(self, app_id: str) -> IngestWorker:
-        if len(self._workers) >= MAX_APPLICATIONS:
+        if len(self._workers) >= self._applications:
             idle = [each for each, worker in self._workers.items() if self._is_idle(each, worker)]
             if not idle:
-                reason = f"rooms of {MAX_APPLICATIONS} applications are joined already"
+                reason = f"rooms of {self._applications} applications are joined already"
                 raise SourceError(SourceFault.CANNOT_OPEN, reason)
             self._tasks[self._workers.pop(idle[0])].cancel()
         name = f"rooms-{next(self._names)}"

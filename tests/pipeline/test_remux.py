@@ -25,6 +25,7 @@ from tests.support.recorded import (
     pictures,
     run_ffmpeg,
     samples,
+    segments,
     whole,
     write_wave,
 )
@@ -52,10 +53,7 @@ def films(tmp_path_factory: pytest.TempPathFactory, sound: Path) -> dict[str, Pa
 @pytest.fixture(scope="module")
 def parts(films: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     """The film in 4-second segments, as HLS has it."""
-    folder = tmp_path_factory.mktemp("parts")
-    options = ("-f", "segment", "-segment_time", "4", "-segment_format", "mpegts")
-    run_ffmpeg("-i", films[".ts"], "-c", "copy", *options, folder / "%02d.ts")
-    return [path.read_bytes() for path in sorted(folder.iterdir())]
+    return segments(films[".ts"], tmp_path_factory.mktemp("parts"))
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,13 @@ def film(path: Path, sound: Path | None, seconds: int, *options: str) -> Path:
     return path
 
 
+def segments(path: Path, folder: Path) -> list[bytes]:
+    """Return a film in 4-second segments of MPEG-TS, as HLS has it; they are written into `folder`."""
+    options = ("-f", "segment", "-segment_time", "4", "-segment_format", "mpegts")
+    run_ffmpeg("-i", path, "-c", "copy", *options, folder / "%02d.ts")
+    return [each.read_bytes() for each in sorted(folder.iterdir())]
+
+
 def samples(path: Path, rate_hz: int) -> NDArray[np.int16]:
     """Decode a file's audio with ffmpeg, as mono."""
     decoded = run_ffmpeg("-i", path, "-vn", "-ac", "1", "-ar", str(rate_hz), "-f", "s16le", "-")

@@ -18,9 +18,8 @@ from pipeline.audio import LostWindow, Pcm, Window
 from pipeline.ingest.remote import RemoteSource
 from pipeline.ingest.workers import Start
 from pipeline.rooms import agora
-from pipeline.rooms import workers as rooms
 from pipeline.rooms.channel import Channel, Wanted
-from pipeline.rooms.workers import RoomWorkers
+from pipeline.rooms.workers import MAX_APPLICATIONS, RoomWorkers
 from pipeline.source import Position, SourceError, SourceFault
 from tests.support.agora_cloud import Cloud, install
 from tests.support.ingesting import alive
@@ -41,13 +40,15 @@ def _cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 
 @asynccontextmanager
-async def joining(*, may_lose: bool = False) -> AsyncIterator[RoomWorkers]:
+async def joining(
+    *, may_lose: bool = False, applications: int = MAX_APPLICATIONS
+) -> AsyncIterator[RoomWorkers]:
     """Processes that join rooms; all of them must be gone at the end."""
     lost: list[int] = []
     logs = LogSettings(level="warning", format="json")
     environ = await asyncio.to_thread(agora.environment, {})
     start = Start("daemon.ingest", QUICK, logs, environ)
-    workers = RoomWorkers(start, on_lost=lambda: lost.append(1))
+    workers = RoomWorkers(start, on_lost=lambda: lost.append(1), applications=applications)
     running = asyncio.create_task(workers.run(), name="rooms")
     pids: list[int] = []
     try:
@@ -199,14 +200,11 @@ async def test_a_lost_process_is_a_lost_window_of_each_user_and_a_failure(cloud:
     assert (error.fault, error.retryable) == (SourceFault.CANNOT_OPEN, True)
 
 
-async def test_applications_beyond_the_limit_wait_for_a_place(
-    tmp_path: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rooms, "MAX_APPLICATIONS", 1)
+async def test_applications_beyond_the_limit_wait_for_a_place(tmp_path: Path, cloud: Cloud) -> None:
     other = Cloud(tmp_path / "other")
     for each in (cloud, other):
         each.channel("studio", users={"11": {"pcm": talk(1)}}, calls=[BAN])
-    async with joining() as workers:
+    async with joining(applications=1) as workers:
         first = asyncio.create_task(listen(workers, cloud.asked("studio")), name="first")
         while not workers.running:  # noqa: ASYNC110 - a process has no event
             await asyncio.sleep(0.01)
