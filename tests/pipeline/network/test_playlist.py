@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.network import fetch
 from pipeline.source import SourceFault
 from tests.support.guarding import (
+    MEDIA,
     PLAYLIST,
     endless,
     guard,
@@ -49,9 +50,10 @@ def test_the_parts_of_a_playlist_that_has_moved(server: HttpServer) -> None:
 
 
 def test_only_a_playlist_leads_to_other_addresses(server: HttpServer) -> None:
+    url = server.content("media.bin", MEDIA)
     opener = guard()
-    opener(server.url("known.bin")).close()
-    error = refusal(lambda: opener(server.url("known.bin")))
+    opener(url).close()
+    error = refusal(lambda: opener(url))
     assert (error.fault, error.retryable) == (SourceFault.INVALID_DATA, False)
 
 
