@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from config.errors import AudiowardenError
-from daemon.exports.export import AUDIO_FORMS, Export, Exported, Form, MediaSource, StoredObject
+from daemon.exports.export import AUDIO_FORMS, Export, Exported, Form, MediaSource
 from daemon.exports.joining import check_reach, joinable, pieces_of
 from daemon.exports.making import Cut, Making
 from daemon.exports.playlists import playlist_document
@@ -20,7 +20,14 @@ from daemon.exports.sealing import seal
 from daemon.exports.sources import OpenLibrary, Sources
 from daemon.jobs.interfaces import Job, JobFailedError
 from daemon.jobs.workshop import Workshop, chunks_of
-from daemon.storage.interfaces import CannotJoinError, MissingObjectError, ObjectStore, StorageError, Stores
+from daemon.storage.interfaces import (
+    CannotJoinError,
+    MissingObjectError,
+    ObjectStore,
+    Place,
+    StorageError,
+    Stores,
+)
 from daemon.storage.once import once
 from pipeline.recording.opening import open_recording
 from pipeline.recording.recording import Recording, RecordingError, RecordingFault
@@ -108,7 +115,7 @@ class Exporter:
         return _Opened(source, library, recording)
 
     async def _playlist(self, account: str, export: Export, opened: _Opened, cut: Cut) -> Exported:
-        location = opened.source.location if isinstance(opened.source, StoredObject) else None
+        location = opened.source.location if isinstance(opened.source, Place) else None
         # A day of segments takes a while to write down.
         document = await asyncio.to_thread(
             playlist_document,
@@ -129,7 +136,7 @@ class Exporter:
     async def _join(self, export: Export, opened: _Opened, cut: Cut) -> Exported | None:
         """Let the store join whole segments; None: it cannot, or shall not."""
         source = opened.source
-        if export.form is not Form.TS or not export.join or not isinstance(source, StoredObject):
+        if export.form is not Form.TS or not export.join or not isinstance(source, Place):
             return None
         try:
             check_reach(source.location, export.target.location)
@@ -191,7 +198,7 @@ def _cut_of(recording: Recording, export: Export) -> Cut:
 def why(error: AudiowardenError, export: Export) -> str:
     """Say why an export failed; that something is missing with the name it was asked for by."""
     source = export.sources[0]
-    if is_missing(error) and isinstance(source, StoredObject):
+    if is_missing(error) and isinstance(source, Place):
         return f"open {source.key}: no such file or directory"
     return str(error)
 

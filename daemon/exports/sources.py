@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from daemon.exports.export import MediaSource, StoredObject
-from daemon.storage.interfaces import Stores
+from daemon.exports.export import MediaSource
+from daemon.storage.interfaces import Place, Stores
 from daemon.storage.library import StoredLibrary
 from pipeline.recording.recording import Library
 
@@ -29,7 +29,7 @@ class Sources:
 
     def open(self, source: MediaSource) -> tuple[OpenLibrary, str]:
         """Return a library for this source alone, and the recording's name in it. Raises StorageError."""
-        if isinstance(source, StoredObject):
+        if isinstance(source, Place):
             store = self._stores.at(source.location)
             return StoredLibrary(store, asyncio.get_running_loop()), source.key
         return self._open_web(), source.url

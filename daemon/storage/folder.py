@@ -127,9 +127,9 @@ class FolderStore:
     ) -> None:
         """Store an object that is made of pieces of others, copied by the kernel."""
         name = checked_key(key)
-        if any(piece.location.bucket for piece in pieces):
+        if any(piece.place.location.bucket for piece in pieces):
             raise CannotJoinError("pieces of an object store cannot be joined in a folder")
-        names = [checked_key(piece.key) for piece in pieces]
+        names = [checked_key(piece.place.key) for piece in pieces]
         await self._free(name, replace)
         async with self._tree.writing(name, replace, _told) as part:
             for source, piece in zip(names, pieces, strict=True):

@@ -15,14 +15,14 @@ import structlog
 from config.errors import AudiowardenError
 from daemon.contracts.vod import replies
 from daemon.contracts.vod.access import Projects
-from daemon.contracts.vod.assets import Asset, Assets, AssetStatus, Place
+from daemon.contracts.vod.assets import Asset, Assets, AssetStatus
 from daemon.contracts.vod.messages import AudioExtractComplete, AudioExtractInfo, EventMetaData, MetaData
 from daemon.exports.sources import Sources
 from daemon.jobs.interfaces import Job, JobFailedError, JobKind, JobState, JobStatus
 from daemon.jobs.workshop import Workshop, chunks_of
 from daemon.ledger.interfaces import LedgerError
 from daemon.outbox import Delivery, Outbox
-from daemon.storage.interfaces import MissingObjectError, RefusedError, StorageError, Stores
+from daemon.storage.interfaces import MissingObjectError, Place, RefusedError, StorageError, Stores
 from pipeline.recording.recording import Library, RecordingError, RecordingFault
 
 log = structlog.get_logger()

@@ -19,6 +19,7 @@ from daemon.storage.interfaces import (
     MissingObjectError,
     ObjectExistsError,
     Piece,
+    Place,
     RefusedError,
     StorageError,
 )
@@ -121,8 +122,9 @@ async def test_a_full_disk_is_one_sentence_and_leaves_nothing(house: House) -> N
         with pytest.raises(StorageError, match=r"^the media root cannot be used: File too large$") as told:
             await put(house.store, "b.ts", bytes(2 * MIB))
         assert told.value.retryable
+        piece = Piece(Place(Location(), "a.ts"), 0, MIB)
         with pytest.raises(StorageError, match="File too large"):
-            await house.store.join("b.ts", [Piece(Location(), "a.ts", 0, MIB)], content_type="video/mp2t")
+            await house.store.join("b.ts", [piece], content_type="video/mp2t")
     assert house.keys() == ["a.ts"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from config.settings import S3Settings
-from daemon.storage.interfaces import Location, Piece, RefusedError
+from daemon.storage.interfaces import Location, Piece, Place, RefusedError
 from daemon.storage.s3.clients import MAX_CLIENTS, S3Clients
 from daemon.storage.s3.store import MAX_ADDRESS_S, S3Store
 from daemon.storage.stores import ConfiguredStores
@@ -57,10 +57,10 @@ async def test_copies_between_regions_are_asked_of_the_destination(
         try:
             stores = ConfiguredStores(None, clients)
             target = stores.at(Location("exports", "eu-west-1"))
-            await target.join("b.ts", [Piece(source, "a.ts", 2, 5)], content_type="video/mp2t")
+            await target.join("b.ts", [Piece(Place(source, "a.ts"), 2, 5)], content_type="video/mp2t")
             assert {region for region, _ in regions} == {"eu-west-1"}
             regions.clear()
-            pieces = [Piece(source, "a.ts", 2, 5), Piece(source, "a.ts", 0, 2)]
+            pieces = [Piece(Place(source, "a.ts"), 2, 5), Piece(Place(source, "a.ts"), 0, 2)]
             await target.join("b.ts", pieces, content_type="video/mp2t")
             assert {region for region, method in regions if method == "GET"} == {"us-west-2"}
             assert await read(stores.at(Location("exports", "eu-west-1")), "b.ts") == b"2345601"
