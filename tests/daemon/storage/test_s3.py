@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import urllib.request
 from urllib.parse import parse_qs, urlsplit
 
+import aioboto3
 import pytest
 from aiohttp import web
 
@@ -93,6 +95,51 @@ async def test_a_client_is_shared_by_all_who_ask_at_once(object_server: ObjectSe
         assert len({id(client) for client in await asyncio.gather(*(ask() for _ in range(8)))}) == 1
     finally:
         await clients.close()
+
+
+class SlowClients:
+    """Clients that take a while to be made (as aioboto3's: entered to be opened, left to be closed)."""
+
+    def __init__(self) -> None:
+        self.begun, self.go = threading.Event(), threading.Event()
+        self.open = 0
+
+    def __call__(self, *_: object, **__: object) -> SlowClients:
+        return self
+
+    async def __aenter__(self) -> SlowClients:
+        self.begun.set()
+        assert self.go.wait(10)
+        self.open += 1
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.open -= 1
+
+
+async def test_a_client_that_nobody_waits_for_any_more_is_closed(
+    object_server: ObjectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = SlowClients()
+    monkeypatch.setattr(aioboto3.Session, "client", made)
+    clients = S3Clients(object_server.settings)
+
+    async def ask() -> None:
+        async with clients.use(""):
+            pass
+
+    asking = asyncio.create_task(ask())
+    await asyncio.to_thread(made.begun.wait)
+    asking.cancel()
+    await asyncio.sleep(0)
+    made.go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert made.open == 1
+    await ask()
+    assert made.open == 1
+    await clients.close()
+    assert made.open == 0
 
 
 @pytest.mark.parametrize("region", ["evil.example.org", "a/b", "x" * 64, "-a", "a b", "ä", "a\n"])
