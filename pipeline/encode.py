@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -35,8 +36,17 @@ MAX_RATE_HZ = 192_000
 """No file is written with more samples a second."""
 
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
 class EncodeError(AudiowardenError):
     """The audio cannot be encoded, or the result not be written."""
+
+
+class NoRoomError(EncodeError):
+    """There is no room for the result on the disk: later there may be."""
+
+    retryable = True
 
 
 class AudioForm(StrEnum):
@@ -320,6 +330,12 @@ def encode_jpeg(frame: VideoFrame) -> bytes:
         return b"".join(bytes(packet) for packet in packets)
 
 
+def write_file(target: Path, data: bytes) -> None:
+    """Write a small file. Raises EncodeError."""
+    with _explaining():
+        target.write_bytes(data)
+
+
 def _is_hosts(error: BaseException | None) -> bool:
     """Say whether something is this machine's fault (its disk, its memory) and not the packets'."""
     return isinstance(error, OSError | MemoryError)
@@ -336,5 +352,7 @@ def _explaining() -> Iterator[None]:
     try:
         yield
     except (FFmpegError, OSError, ValueError, MemoryError) as error:
+        if getattr(error, "errno", None) in NO_ROOM:
+            raise NoRoomError("there is no room for the result on the disk of the daemon") from error
         why = getattr(error, "strerror", None) or type(error).__name__
         raise EncodeError(f"the result cannot be written: {why}") from error

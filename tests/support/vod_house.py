@@ -17,6 +17,7 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkvod.v1 import VodClient
 
 from config.accounts import AccountSettings
+from config.errors import AudiowardenError
 from config.settings import CallbackSettings, JobSettings, NetworkSettings, S3Settings
 from daemon.accounts import Accounts
 from daemon.contracts.errors import plain_errors
@@ -80,7 +81,7 @@ class Maker:
 
     go: threading.Event = field(default_factory=threading.Event)
     made: list[str] = field(default_factory=list)
-    fault: RecordingError | None = None
+    fault: AudiowardenError | None = None
 
     def __call__(
         self,

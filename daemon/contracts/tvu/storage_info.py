@@ -34,7 +34,7 @@ class Entry(Part):
     storage_type: Annotated[str, StringConstraints(max_length=64)] = "S3"
     storage_enable: bool = True
     storage_location: RegionName = ""
-    storage_name: BucketName | Literal[""] = ""
+    storage_name: BucketName = ""
     storage_root_folder: Annotated[str, StringConstraints(max_length=900), AfterValidator(_folder)] = ""
     storage_description: str = ""
     storage_path_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,128}$")] = ""

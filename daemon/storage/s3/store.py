@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -17,7 +16,7 @@ from daemon.storage.interfaces import (
     Place,
     RefusedError,
 )
-from daemon.storage.keys import checked_key
+from daemon.storage.keys import checked_bucket, checked_key
 from daemon.storage.s3.clients import S3Clients
 from daemon.storage.s3.join import JoinedPart, plan_join
 from daemon.storage.s3.reading import Reading
@@ -28,9 +27,6 @@ PAGE_SIZE = 1000
 MAX_ADDRESS_S = 7 * 86_400
 """So long a presigned address can live (Amazon S3 API Reference, "Authenticating Requests: Using Query
 Parameters")."""
-BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
-"""The general rule, with the letters that only old buckets have (Amazon S3 User Guide, "Bucket naming
-rules")."""
 
 
 class S3Store:
@@ -38,8 +34,7 @@ class S3Store:
 
     def __init__(self, clients: S3Clients, location: Location) -> None:
         """Opens no connection. Raises RefusedError when no bucket can have that name."""
-        if not BUCKET.fullmatch(location.bucket) or ".." in location.bucket:
-            raise RefusedError("the name of the bucket is invalid")
+        checked_bucket(location.bucket)
         self._clients = clients
         self._location = location
 

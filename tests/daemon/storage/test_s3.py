@@ -149,10 +149,25 @@ async def test_a_region_is_a_word_and_no_host(object_server: ObjectServer, regio
             await store.info("a")
 
 
-@pytest.mark.parametrize("name", ["a", "a..b", "a/b", "arn:aws:s3:::x", "-ab", "x" * 64, "a b", "ab\n", "äö"])
+@pytest.mark.parametrize(
+    "name",
+    ["ab", "a..b", "a/b", "..", "...", ".ab", "arn:aws:s3:::x", "x" * 256, "a b", "ab\n", "äöü", "a@b"],
+)
 def test_a_bucket_has_a_buckets_name(name: str) -> None:
     with pytest.raises(RefusedError, match="the name of the bucket is invalid"):
         S3Store(S3Clients(S3Settings()), Location(name))
+
+
+@pytest.mark.parametrize("name", ["a-b.c", "My_Recordings", "_logs", "x" * 255])
+@pytest.mark.usefixtures("object_credentials")
+async def test_old_buckets_have_names_that_no_new_one_gets(name: str) -> None:
+    clients = S3Clients(S3Settings())
+    try:
+        address = await S3Store(clients, Location(name, "us-east-1")).address("a", 60)
+    finally:
+        await clients.close()
+    # Where the name cannot be a host's it is in the path.
+    assert name in address
 
 
 @pytest.mark.parametrize(

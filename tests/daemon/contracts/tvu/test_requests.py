@@ -206,7 +206,7 @@ def test_an_unknown_format_is_refused(name: str) -> None:
         ({"SampleRate": "fast"}, "SampleRate should be a number of samples a second"),
         ({"SampleRate": True}, "SampleRate should be a valid"),
         ({"SampleRate": []}, "SampleRate should be a valid"),
-        ({"S3Bucket": "a/b"}, "S3Bucket should match pattern"),
+        ({"S3Bucket": "a/b"}, "S3Bucket should be the name of a bucket"),
         ({"S3Region": "a b"}, "S3Region should match pattern"),
         ({"Language": 5}, "Language should be a valid string"),
         ({"UserId": "x" * 1025}, "UserId should have at most 1024 characters"),

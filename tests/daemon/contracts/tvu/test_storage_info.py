@@ -93,7 +93,7 @@ def test_a_local_place_needs_no_bucket() -> None:
         ),
         (storage_info(place("ts", storage_type="FTP")), "storage_info: storage_type should be S3 or LOCAL"),
         (storage_info(place("ts", "")), "storage_info: storage_name should name a bucket"),
-        (storage_info(place("ts", "a/b")), "storage_info: 0.storage_name should match pattern"),
+        (storage_info(place("ts", "a/b")), "storage_info: 0.storage_name should be the name of a bucket"),
         (
             storage_info(place("ts"), place("upload", folder="a/../b")),
             "storage_info: 1.storage_root_folder should",
