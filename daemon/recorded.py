@@ -58,12 +58,12 @@ async def recorded_media(
     """Make it all; `jobs.run` and `jobs.drain` are the caller's to call. Raises AudiowardenError."""
     # Audio that a client waits for has threads of its own beside the jobs'.
     threads = settings.jobs.at_once + AUDIO_AT_ONCE
-    workshop = await asyncio.to_thread(Workshop, settings.data_dir, threads)
+    workshop = await asyncio.to_thread(Workshop, settings.data_dir, threads, settings.jobs.max_result_bytes)
     try:
         projects = Projects(settings.accounts, accounts)
         projects.check_notifications(addresses)
         assets = Assets(ledger.documents)
-        sources = Sources(stores, lambda: WebLibrary(addresses, settings.network))
+        sources = Sources(stores, lambda bench: WebLibrary(addresses, settings.network, bench))
         extraction = Extraction(assets, projects, stores, outbox, workshop, sources, make_audio)
         sealing = _sealing_keys(settings)
         exporter = Exporter(stores, sources, workshop, sealing)

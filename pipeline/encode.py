@@ -147,7 +147,7 @@ class AudioFile:
         self._resampler: AudioResampler | None = None
         self._form: tuple[str, str, int] | None = None
         self._samples = 0
-        with _explaining():
+        with explaining():
             self._container = av.open(
                 _file_url(target),
                 "w",
@@ -170,13 +170,13 @@ class AudioFile:
         """Write mono samples of the file's rate."""
         frame = AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate = self.rate_hz
-        with _explaining():
+        with explaining():
             self._encode(frame)
 
     def write_frame(self, frame: AudioFrame) -> None:
         """Write a decoded frame of any kind. Its time stamp is not looked at."""
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
-        with _explaining():
+        with explaining():
             if self._resampler is None or form != self._form:
                 self._drain()
                 self._form = form
@@ -195,7 +195,7 @@ class AudioFile:
     ) -> None:
         """Complete the file; after an error it is left as it is, for the caller to throw away."""
         try:
-            with _explaining():
+            with explaining():
                 if kind is None:
                     self._drain()
                     self._container.mux(self._stream.encode(None))
@@ -232,7 +232,7 @@ class PacketFile:
         """
         self._packets = self._broken = 0
         options = {"output_ts_offset": f"{later_s:.6f}", **_CONTAINER_OPTIONS.get(container, {})}
-        with _explaining():
+        with explaining():
             self._container = av.open(_file_url(target), "w", format=container, container_options=options)
             try:
                 self.streams = [self._add(stream, container) for stream in streams]
@@ -247,7 +247,7 @@ class PacketFile:
         """
         rest = iter(packets)
         self._packets += len(packets)
-        with _explaining():
+        with explaining():
             while not self._mux(rest):
                 self._broken += 1
         if self._broken >= MIN_BROKEN and self._broken * 2 > self._packets:
@@ -262,7 +262,7 @@ class PacketFile:
         """Complete the file; after an error it is left as it is, for the caller to throw away."""
         broken = self._broken == self._packets
         try:
-            with _explaining():
+            with explaining():
                 self._container.close()
         except EncodeError as failure:
             broken = broken or not _is_hosts(failure.__cause__)
@@ -318,7 +318,7 @@ def _encode(pcm: Pcm, bit_rate_kbps: int) -> bytes:
 
 def encode_jpeg(frame: VideoFrame) -> bytes:
     """Encode a decoded picture in its own size. Raises EncodeError."""
-    with _explaining():
+    with explaining():
         encoder = CodecContext.create("mjpeg", "w")
         encoder.width, encoder.height = frame.width, frame.height
         encoder.pix_fmt = "yuvj420p"
@@ -328,12 +328,6 @@ def encode_jpeg(frame: VideoFrame) -> bytes:
         picture.pts = 0
         packets = [*encoder.encode(picture), *encoder.encode(None)]
         return b"".join(bytes(packet) for packet in packets)
-
-
-def write_file(target: Path, data: bytes) -> None:
-    """Write a small file. Raises EncodeError."""
-    with _explaining():
-        target.write_bytes(data)
 
 
 def _is_hosts(error: BaseException | None) -> bool:
@@ -347,8 +341,8 @@ def _file_url(target: Path) -> str:
 
 
 @contextmanager
-def _explaining() -> Iterator[None]:
-    """Raise what keeps FFmpeg from encoding or writing as EncodeError."""
+def explaining() -> Iterator[None]:
+    """Raise what keeps a result from being encoded or written as EncodeError."""
     try:
         yield
     except (FFmpegError, OSError, ValueError, MemoryError) as error:

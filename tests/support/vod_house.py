@@ -182,6 +182,7 @@ async def house(
     clock: Callable[[], float] = time.time,
     working: bool = True,
     at_once: int = 1,
+    max_result_bytes: int = 10**9,
 ) -> AsyncIterator[House]:
     """Serve the contract with the media root `folder/media`; jobs are done when `working`."""
     settings = settings or accounts()
@@ -191,8 +192,8 @@ async def house(
     metrics, clients = Metrics(), S3Clients(S3Settings())
     stores = ConfiguredStores(FolderStore(root, SignedAddresses("http://daemon.example", b"x" * 32)), clients)
     addresses = AddressPolicy(allow_private=False)
-    sources = Sources(stores, lambda: WebLibrary(addresses, NetworkSettings()))
-    workshop = await asyncio.to_thread(Workshop, folder / "data", at_once)
+    sources = Sources(stores, lambda bench: WebLibrary(addresses, NetworkSettings(), bench))
+    workshop = await asyncio.to_thread(Workshop, folder / "data", at_once, max_result_bytes)
     projects, assets = Projects(settings, Accounts(settings), clock), Assets(ledger.documents)
     async with aiohttp.ClientSession() as session:
         callbacks = CallbackSettings(first_retry_s=0.02, max_retry_s=0.05)

@@ -35,10 +35,8 @@ def _path(value: str) -> str:
 def _bucket(value: str) -> str:
     try:
         return checked_bucket(value) if value else ""
-    except RefusedError as error:
-        raise PydanticCustomError(
-            "bucket", "should name a bucket: {reason}", {"reason": str(error)}
-        ) from None
+    except RefusedError:
+        raise PydanticCustomError("bucket", "should be the name of a bucket") from None
 
 
 def _name(value: str) -> str:

@@ -19,7 +19,7 @@ from daemon.contracts.vod.assets import Asset, Assets, AssetStatus
 from daemon.contracts.vod.messages import AudioExtractComplete, AudioExtractInfo, EventMetaData, MetaData
 from daemon.exports.sources import Sources
 from daemon.jobs.interfaces import Job, JobFailedError, JobKind, JobState, JobStatus
-from daemon.jobs.workshop import Workshop, chunks_of
+from daemon.jobs.workshop import TooLargeError, Workshop, chunks_of
 from daemon.ledger.interfaces import LedgerError
 from daemon.outbox import Delivery, Outbox
 from daemon.storage.interfaces import MissingObjectError, Place, RefusedError, StorageError, Stores
@@ -104,6 +104,8 @@ class Extraction:
             return await self._extract(job, source, audio.place)
         except (RecordingError, StorageError) as error:
             raise JobFailedError(_sentence(error), _fault(error).code, retryable=error.retryable) from None
+        except TooLargeError as error:
+            raise JobFailedError(_sentence(error), replies.UNSUPPORTED.code) from None
         except LedgerError:
             raise
         except AudiowardenError as error:
@@ -112,8 +114,8 @@ class Extraction:
     async def _extract(self, job: Job, source: Asset, place: Place) -> Mapping[str, Any]:
         audio_format = job.request["format"]
         store = self._stores.at(place.location)
-        library, name = self._sources.open(source.source)
         async with self._workshop.bench() as bench:
+            library, name = self._sources.open(source.source, bench)
             target = bench / place.key.rpartition("/")[2]
             make = partial(
                 self._make,
@@ -124,7 +126,7 @@ class Extraction:
                 lambda share: job.tell_progress(share * WRITTEN_SHARE),
             )
             try:
-                made = await self._workshop.run(make, library.cancel)
+                made = await self._workshop.run(make, library.cancel, target)
             finally:
                 library.cancel()
             size = (await asyncio.to_thread(target.stat)).st_size

@@ -175,6 +175,23 @@ async def test_a_full_disk_is_tried_again_and_then_said(tmp_path: Path) -> None:
         assert len(maker.made) == 3
 
 
+async def test_audio_that_is_too_large_is_said_once(tmp_path: Path) -> None:
+    maker = Maker()
+    maker.go.set()
+    async with (
+        Consumer() as consumer,
+        house(tmp_path, maker, settings=accounts(consumer.url), max_result_bytes=5) as made,
+        calling(made.url) as caller,
+    ):
+        await caller.extract(await caller.create(**source(made.root)))
+        await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
+        [info] = infos(consumer)
+        assert (info["status"], info["error_code"]) == ("FAILED", "VOD.10063")
+        assert info["error_msg"] == "The result is larger than 5e-09 GB, the most that it may have here."
+        assert len(maker.made) == 1
+        assert [path.name for path in made.root.rglob("*.*")] == ["evening.mp4"]
+
+
 async def test_events_are_in_order_and_outlast_a_consumer_that_is_down(tmp_path: Path) -> None:
     maker, failures = Maker(), [503, 500, 404]
     maker.go.set()
