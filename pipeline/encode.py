@@ -36,9 +36,6 @@ MAX_RATE_HZ = 192_000
 """No file is written with more samples a second."""
 
 
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-
-
 class EncodeError(AudiowardenError):
     """The audio cannot be encoded, or the result not be written."""
 
@@ -346,7 +343,7 @@ def explaining() -> Iterator[None]:
     try:
         yield
     except (FFmpegError, OSError, ValueError, MemoryError) as error:
-        if getattr(error, "errno", None) in NO_ROOM:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             raise NoRoomError("there is no room for the result on the disk of the daemon") from error
         why = getattr(error, "strerror", None) or type(error).__name__
         raise EncodeError(f"the result cannot be written: {why}") from error
