@@ -16,12 +16,12 @@ from daemon.contracts.tvu.polling import PolledExports
 from daemon.contracts.tvu.routes import AUDIO_AT_ONCE, TvuRoutes
 from daemon.contracts.vod.access import Projects
 from daemon.contracts.vod.assets import Assets
-from daemon.contracts.vod.audio import make_audio
 from daemon.contracts.vod.extraction import KIND, Extraction
 from daemon.contracts.vod.registration import Registration
 from daemon.contracts.vod.routes import VodRoutes
 from daemon.exports.exporter import Exporter
 from daemon.exports.sources import Sources
+from daemon.exports.whole_audio import make_whole_audio
 from daemon.jobs.durable import DurableJobs
 from daemon.jobs.gauges import JobGauges
 from daemon.jobs.interfaces import JobKind
@@ -64,7 +64,7 @@ async def recorded_media(
         projects.check_notifications(addresses)
         assets = Assets(ledger.documents)
         sources = Sources(stores, lambda: WebLibrary(addresses, settings.network))
-        extraction = Extraction(assets, projects, stores, outbox, workshop, sources, make_audio)
+        extraction = Extraction(assets, projects, stores, outbox, workshop, sources, make_whole_audio)
         sealing = _sealing_keys(settings)
         exporter = Exporter(stores, sources, workshop, sealing)
         kinds: dict[str, JobKind] = {KIND: extraction.kind, EXPORT: JobKind(exporter.work)}

@@ -66,8 +66,8 @@ class _Recipe:
     channel_bit_rate: int = 0
 
 
-# The index goes before the media, so that players begin before they have it all. FFmpeg moves the media for it
-# within the file, a piece as large as the index at a time.
+# The index goes before the media, so that players begin before they have all of it. FFmpeg moves the media
+# for it within the file, a piece as large as the index at a time.
 _INDEX_FIRST = {"movflags": "+faststart"}
 # 7 of 0..9: a third of the default's time, for speech without an audible loss.
 _LAME = {"compression_level": "7"}

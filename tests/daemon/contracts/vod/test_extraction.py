@@ -52,19 +52,19 @@ async def test_from_the_request_to_the_event(tmp_path: Path) -> None:
         await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
 
         key = f"shows/{audio_id}.m4a"
-        assert (made.root / key).read_bytes() == b"AAC of a film"
+        assert (made.root / key).read_bytes() == b"m4a of a film"
         assert done["base_info"]["output_path"] == {"bucket": "", "location": "", "object": key}
         assert done["base_info"]["video_url"].startswith(f"http://daemon.example/objects/{key}?")
         meta_data = done["base_info"]["meta_data"]
         assert meta_data == {
-            "pack_type": "AAC", "codec": "AAC", "audio_codec": "AAC", "duration": 2, "duration_ms": 2500,
+            "pack_type": "M4A", "codec": "AAC", "audio_codec": "AAC", "duration": 2, "duration_ms": 2500,
             "video_size": 13, "width": 0, "hight": 0, "bit_rate": 0, "frame_rate": 0, "audio_channels": 2,
         }  # fmt: skip
         [info] = infos(consumer)
         assert info.pop("url").startswith(f"http://daemon.example/objects/{key}?")
         assert info == {
             "status": "SUCCEED", "asset_id": audio_id, "title": "Evening show",
-            "meta_data": {**meta_data, "play_type": "aac"},
+            "meta_data": {**meta_data, "play_type": "m4a"},
         }  # fmt: skip
         assert consumer.received[0].headers["X-Audiowarden-Delivery"] == f"vod.{PROJECT}_{audio_id}.1"
     assert list((tmp_path / "data" / "jobs").iterdir()) == []
