@@ -20,7 +20,7 @@ from daemon.contracts.vod.formats import FORMS, container_of
 from daemon.contracts.vod.messages import AudioExtractComplete, AudioExtractInfo, EventMetaData, MetaData
 from daemon.exports.sources import Sources
 from daemon.exports.whole_audio import WholeAudio
-from daemon.jobs.interfaces import Job, JobFailedError, JobKind, JobState, JobStatus
+from daemon.jobs.interfaces import Job, JobFailedError, JobKind, JobState, JobStatus, NotUnderstoodError
 from daemon.jobs.workshop import Workshop, chunks_of
 from daemon.ledger.interfaces import LedgerError
 from daemon.outbox import Delivery, Outbox
@@ -87,12 +87,15 @@ class Extraction:
 
     async def work(self, job: Job) -> Mapping[str, Any]:
         """Extract, store whole or not at all, and return what is known of the audio."""
-        source = await self._assets.get(job.account, job.request["asset_id"])
+        asset_id, audio_format = job.request.get("asset_id"), job.request.get("format")
+        if not isinstance(asset_id, str) or audio_format not in FORMS:
+            raise NotUnderstoodError
+        source = await self._assets.get(job.account, asset_id)
         audio = await self._assets.get(job.account, job.key)
         if source is None or audio is None or audio.place is None:
             raise JobFailedError(replies.NOT_FOUND.english, replies.NOT_FOUND.code)
         try:
-            return await self._extract(job, source, audio.place)
+            return await self._extract(job, source, audio.place, audio_format)
         except (RecordingError, StorageError) as error:
             raise JobFailedError(_sentence(error), _fault(error).code, retryable=error.retryable) from None
         except LedgerError:
@@ -100,8 +103,7 @@ class Extraction:
         except AudiowardenError as error:
             raise JobFailedError(_sentence(error), replies.INTERNAL.code, retryable=error.retryable) from None
 
-    async def _extract(self, job: Job, source: Asset, place: Place) -> Mapping[str, Any]:
-        audio_format = job.request["format"]
+    async def _extract(self, job: Job, source: Asset, place: Place, audio_format: str) -> Mapping[str, Any]:
         form = FORMS[audio_format]
         store = self._stores.at(place.location)
         library, name = self._sources.open(source.source)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from daemon.contracts.vod.extraction import KIND
+from daemon.jobs.interfaces import NOT_UNDERSTOOD, JobState
 from pipeline.recording.recording import RecordingError, RecordingFault
 from tests.support.consumer import Consumer
 from tests.support.jobs_house import until
@@ -225,3 +227,15 @@ async def test_too_many_that_wait_are_told_to_come_later(tmp_path: Path) -> None
             return details if details["status"] == "WAITING_TRANSCODE" else None
 
         await eventually(waits)
+
+
+@pytest.mark.parametrize("wish", [{}, {"asset_id": "a"}, {"asset_id": "a", "format": "OPUS"}])
+async def test_what_another_version_was_asked_for_fails(wish: dict[str, str], tmp_path: Path) -> None:
+    async with house(tmp_path, Maker()) as made:
+        await made.jobs.submit(KIND, "acme", "k", wish)
+
+        async def over() -> JobState | None:
+            state = await made.jobs.state(KIND, "acme", "k")
+            return state if state is not None and state.over else None
+
+        assert (await eventually(over)).error_code == NOT_UNDERSTOOD
