@@ -30,6 +30,7 @@ from daemon.ledger.interfaces import Ledger
 from daemon.metrics import Metrics
 from daemon.outbox import Outbox
 from daemon.storage.interfaces import Stores
+from daemon.storage.opened import Storage
 from pipeline.network.addresses import AddressPolicy
 from pipeline.recording.web import WebLibrary
 
@@ -51,7 +52,7 @@ async def recorded_media(
     accounts: Accounts,
     ledger: Ledger,
     outbox: Outbox,
-    stores: Stores,
+    storage: Storage,
     addresses: AddressPolicy,
     metrics: Metrics,
 ) -> AsyncIterator[RecordedMedia]:
@@ -63,7 +64,8 @@ async def recorded_media(
         projects = Projects(settings.accounts, accounts)
         projects.check_notifications(addresses)
         assets = Assets(ledger.documents)
-        sources = Sources(stores, lambda: WebLibrary(addresses, settings.network))
+        stores = storage.stores
+        sources = _sources(stores, addresses, settings)
         extraction = Extraction(assets, projects, stores, outbox, workshop, sources, make_whole_audio)
         sealing = _sealing_keys(settings)
         exporter = Exporter(stores, sources, workshop, sealing)
@@ -73,10 +75,17 @@ async def recorded_media(
         metrics.collect(JobGauges(jobs))
         registration = Registration(assets, stores, addresses)
         vod = VodRoutes(projects, assets, registration, jobs, stores, metrics)
-        tvu = TvuRoutes(accounts, exporter, PolledExports(jobs, stores), metrics, sealing)
+        # Its clients wait for audio.
+        waited_for = _sources(storage.waited_for, addresses, settings)
+        at_once = Exporter(storage.waited_for, waited_for, workshop, sealing)
+        tvu = TvuRoutes(accounts, at_once, PolledExports(jobs, stores), metrics, sealing)
         yield RecordedMedia(jobs, vod, tvu)
     finally:
         workshop.close()
+
+
+def _sources(stores: Stores, addresses: AddressPolicy, settings: Settings) -> Sources:
+    return Sources(stores, lambda: WebLibrary(addresses, settings.network))
 
 
 def _sealing_keys(settings: Settings) -> dict[str, bytes]:
