@@ -73,6 +73,9 @@ class _Recipe:
     channel_bit_rate: int = 0
 
 
+# The index goes before the media, so that players begin before they have all of it. FFmpeg moves the media
+# for it within the file, a piece as large as the index at a time.
+_INDEX_FIRST = {"movflags": "+faststart"}
 # 7 of 0..9: a third of the default's time, for speech without an audible loss.
 _LAME = {"compression_level": "7"}
 _RECIPES = {
@@ -94,7 +97,7 @@ _RECIPES = {
         (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000),
         # FFmpeg's slow coder takes 2.5 times as long for a gain that a few more bits make up for.
         {"aac_coder": "fast"},
-        {"movflags": "+faststart"},
+        _INDEX_FIRST,
         80_000,
     ),
     AudioForm.OGG: _Recipe(
@@ -119,9 +122,9 @@ _TS_CODECS = {
 """FFmpeg would write any other into MPEG-TS as data that nobody can play."""
 _CONTAINER_OPTIONS = {
     # Stamps before 0 become an edit list: what lies there is decoded, but not shown.
-    "mp4": {"avoid_negative_ts": "disabled"},
-    "mov": {"avoid_negative_ts": "disabled"},
-    "ipod": {"movflags": "+faststart"},
+    "mp4": {"avoid_negative_ts": "disabled", **_INDEX_FIRST},
+    "mov": {"avoid_negative_ts": "disabled", **_INDEX_FIRST},
+    "ipod": _INDEX_FIRST,
 }
 
 
@@ -137,6 +140,7 @@ class AudioFile:
     def __init__(self, target: Path, form: AudioForm, rate_hz: int, layout: str = "mono") -> None:
         """`rate_hz` is one of `nearest_rate_hz`, `layout` mono or stereo."""
         recipe = _RECIPES[form]
+        self._target = target
         self.codec = recipe.codec.removeprefix("lib").removesuffix("lame")
         self.rate_hz = rate_hz
         self.channels = 1 if layout == "mono" else 2
@@ -190,10 +194,12 @@ class AudioFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Complete the file; after an error it is left as it is, for the caller to throw away."""
+        """Complete the file; after an error there is none."""
         try:
             with explaining():
-                if kind is None:
+                if kind is not None:
+                    _give_up(self._target)
+                else:
                     self._drain()
                     self._container.mux(self._stream.encode(None))
                 self._container.close()
@@ -227,6 +233,7 @@ class PacketFile:
 
         Raises RecordingError when the container cannot hold a stream.
         """
+        self._target = target
         self._packets = self._broken = 0
         options = {"output_ts_offset": f"{later_s:.6f}", **_CONTAINER_OPTIONS.get(container, {})}
         with explaining():
@@ -256,10 +263,12 @@ class PacketFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Complete the file; after an error it is left as it is, for the caller to throw away."""
+        """Complete the file; after an error there is none."""
         broken = self._broken == self._packets
         try:
             with explaining():
+                if kind is not None:
+                    _give_up(self._target)
                 self._container.close()
         except EncodeError as failure:
             broken = broken or not _is_hosts(failure.__cause__)
@@ -330,6 +339,11 @@ def encode_jpeg(frame: VideoFrame) -> bytes:
 def _is_hosts(error: BaseException | None) -> bool:
     """Say whether something is this machine's fault (its disk, its memory) and not the packets'."""
     return isinstance(error, OSError | MemoryError)
+
+
+def _give_up(target: Path) -> None:
+    """Remove a file that is still being written: FFmpeg, which finds it by its name, moves no index then."""
+    target.unlink(missing_ok=True)
 
 
 def _file_url(target: Path) -> str:

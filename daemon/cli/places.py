@@ -14,13 +14,11 @@ from daemon.storage.addresses import SignedAddresses
 from daemon.storage.folder import FolderStore
 from daemon.storage.interfaces import Location, ObjectStore, Place
 from daemon.storage.keys import checked_key
-from daemon.storage.s3.clients import Deadlines, S3Clients
+from daemon.storage.s3.clients import WAITED_FOR, S3Clients
 from daemon.storage.s3.store import S3Store
 from daemon.storage.tree import PARTS
 
 CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d+)?)", re.ASCII)
-DEADLINES = Deadlines(patience_s=10.0)
-"""Somebody waits: a store that is away is not asked again for long."""
 
 
 class PlaceError(AudiowardenError):
@@ -53,7 +51,7 @@ class TerminalStores:
 @asynccontextmanager
 async def terminal_stores(settings: Settings) -> AsyncIterator[TerminalStores]:
     """Open the stores, and close them."""
-    clients = S3Clients(settings.storage.s3, DEADLINES)
+    clients = S3Clients(settings.storage.s3, WAITED_FOR)
     stores = TerminalStores(clients)
     try:
         yield stores

@@ -139,7 +139,7 @@ class Export:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Export:
-        """Build it from what `document` returned."""
+        """Build it from what `document` returned. Raises ValueError for what is none."""
         return _EXPORTS.validate_python(document)
 
 

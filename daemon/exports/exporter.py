@@ -19,7 +19,7 @@ from daemon.exports.making import Cut, Making
 from daemon.exports.playlists import playlist_document
 from daemon.exports.sealing import seal
 from daemon.exports.sources import OpenLibrary, Sources
-from daemon.jobs.interfaces import Job, JobFailedError
+from daemon.jobs.interfaces import Job, JobFailedError, NotUnderstoodError
 from daemon.jobs.workshop import Workshop, chunks_of
 from daemon.storage.interfaces import (
     CannotJoinError,
@@ -63,7 +63,10 @@ class Exporter:
 
     async def work(self, job: Job) -> Mapping[str, Any]:
         """Do an export as a job (a `JobWork`)."""
-        export = Export.of(job.request)
+        try:
+            export = Export.of(job.request)
+        except ValueError:
+            raise NotUnderstoodError from None
         try:
             exported = await self.export(job.account, export, job.tell_progress)
         except (RecordingError, StorageError) as error:

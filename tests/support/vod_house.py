@@ -23,10 +23,11 @@ from daemon.accounts import Accounts
 from daemon.contracts.errors import plain_errors
 from daemon.contracts.vod.access import Projects
 from daemon.contracts.vod.assets import Assets
-from daemon.contracts.vod.extraction import KIND, Extraction, MadeAudio
+from daemon.contracts.vod.extraction import KIND, Extraction
 from daemon.contracts.vod.registration import Registration
 from daemon.contracts.vod.routes import VodRoutes
 from daemon.exports.sources import Sources
+from daemon.exports.whole_audio import WholeAudio
 from daemon.jobs.durable import DurableJobs
 from daemon.jobs.workshop import Workshop
 from daemon.ledger.sqlite import SqliteLedger
@@ -36,6 +37,7 @@ from daemon.storage.addresses import SignedAddresses
 from daemon.storage.folder import FolderStore
 from daemon.storage.s3.clients import S3Clients
 from daemon.storage.stores import ConfiguredStores
+from pipeline.encode import AudioForm
 from pipeline.network.addresses import AddressPolicy
 from pipeline.recording.recording import Library, RecordingError, RecordingFault
 from pipeline.recording.web import WebLibrary
@@ -87,11 +89,11 @@ class Maker:
         self,
         library: Library,
         name: str,
-        audio_format: str,
         target: Path,
+        form: AudioForm,
         progress: Callable[[float], None],
         cancelled: Callable[[], bool],
-    ) -> MadeAudio:
+    ) -> WholeAudio:
         self.made.append(name)
         progress(0.5)
         while not self.go.wait(0.005):
@@ -100,9 +102,9 @@ class Maker:
         if self.fault is not None:
             raise self.fault
         source = library.open(name)
-        target.write_bytes(audio_format.encode() + b" of " + source.read(100))
+        target.write_bytes(form.encode() + b" of " + source.read(100))
         source.close()
-        return MadeAudio(audio_format, audio_format, 2.5, 2)
+        return WholeAudio(2.5, 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from daemon.accounts import Account
 from daemon.contracts.vod import replies
 from daemon.contracts.vod.assets import AUDIO_FOLDER, Asset, Assets, new_asset_id
+from daemon.contracts.vod.formats import FORMS
 from daemon.contracts.vod.replies import RefusedError
 from daemon.contracts.vod.schema import MAX_TITLE_BYTES, CreateAssetRequest, UploadMetaData
 from daemon.storage.interfaces import Location, Place, StorageError, Stores
@@ -17,7 +18,7 @@ from daemon.storage.keys import checked_key
 from pipeline.network.addresses import AddressPolicy
 from pipeline.network.urls import AddressError
 
-LONGEST_RESULT = f"{new_asset_id()}.m4a"
+LONGEST_RESULT = f"{new_asset_id()}.{max(FORMS.values(), key=len)}"
 LOOK_S = 10.0
 """How long a store may take to say whether an object is there."""
 

@@ -48,6 +48,11 @@ class Deadlines:
     """So long a store that is away is asked again: a restart or a failover of it costs no job."""
 
 
+WAITED_FOR = Deadlines(silence_s=15.0, patience_s=10.0)
+"""Somebody waits for the answer: better a failure soon, to be repeated, than none before he hangs up (proxies
+do after a minute)."""
+
+
 @dataclass(slots=True)
 class _Open:
     client: Any

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from daemon.exports.sealing import unseal
 from tests.daemon.contracts.tvu.conftest import FILM_S, Film, upload
 from tests.daemon.contracts.tvu.documents import EXPORT, media_request, place, storage_info
 from tests.daemon.contracts.tvu.house import KEY, MEDIA, tvu_house
 from tests.support.object_store import ObjectServer
 from tests.support.recorded import RATE_HZ, lag, run_ffmpeg, samples
+from tests.support.unsealing import unsealed
 
 WORKING = {
     "ErrorCode": 1,
@@ -226,7 +226,7 @@ async def test_an_encrypted_playlist_is_opened_by_the_accounts_key(
         answer = await house.polled(asked(export_type=4, media_type="m3u8", project="pp"))
     sealed = stored.get(answer["VideoPath"].removeprefix("/"))
     assert b"part2" not in sealed
-    assert json.loads(unseal(bytes.fromhex(KEY), sealed))["project"] == "pp"
+    assert json.loads(unsealed(KEY, sealed))["project"] == "pp"
 
 
 async def test_an_encrypted_playlist_needs_a_key(stored: ObjectServer, tmp_path: Path) -> None:

@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 
+from daemon.contracts.tvu.polling import KIND
+from daemon.contracts.tvu.schema import ExportRequest
+from daemon.contracts.tvu.translation import media_export
+from daemon.jobs.interfaces import NOT_UNDERSTOOD, JobStatus
 from tests.daemon.contracts.tvu.conftest import Film
 from tests.daemon.contracts.tvu.documents import audio_request, media_request, place, storage_info
 from tests.daemon.contracts.tvu.house import AUDIO, MEDIA, tvu_house
 from tests.daemon.full_disk import full_disk
+from tests.support.jobs_house import until
 from tests.support.media_server import HttpServer
 
 BEGAN_MS = 1562253592803
@@ -239,3 +244,19 @@ async def test_no_place_for_the_result_is_said_without_telling_where(live: Path,
         answer = await house.post(AUDIO, audio(FileName="a.wav"))
     assert answer["ErrorCode"] == -1
     assert answer["ErrorMessage"] == "the daemon has no place for a job's files: No such file or directory"
+
+
+async def test_what_another_version_was_asked_for_fails(tmp_path: Path) -> None:
+    export = media_export(ExportRequest.model_validate(media_request())).export.document()
+    async with tvu_house(tmp_path) as house:
+        for key, request in (("empty", {}), ("newer", {**export, "form": "hologram"})):
+
+            async def over(key: str = key) -> bool:
+                state = await house.jobs.state(KIND, "acme", key)
+                return state is not None and state.over
+
+            await house.jobs.submit(KIND, "acme", key, request)
+            await until(over)
+            state = await house.jobs.submit(KIND, "acme", key, {})
+            assert (state.status, state.error_code) == (JobStatus.FAILED, NOT_UNDERSTOOD)
+            assert "another version" in state.error

@@ -145,6 +145,15 @@ async def test_bodies_that_are_too_large_or_of_another_type(tmp_path: Path) -> N
         ({"input": {"object": "a.mp4"}, "output_path": "a/" * 500 + "b"}, BAD, "output_path"),
         ({"input": {"object": "a.mp4"}, "title": "x" * 129}, BAD, "title"),
         ({"input": {"object": "a.mp4"}, "title": 5}, BAD, "title"),
+        ({"input": {"object": "a.mp4"}, "category_id": 10**4000}, BAD, "category_id"),
+        ({"input": {"object": "a.mp4"}, "category_id": 2**31}, BAD, "category_id"),
+        ({"input": {"object": "a.mp4"}, "category_id": -2}, BAD, "category_id"),
+        ({"input": {"object": "a.mp4"}, "category_id": True}, BAD, "category_id"),
+        ({"input": {"object": "a.mp4"}, "category_id": 1.0}, BAD, "category_id"),
+        ({"input": {"object": "a.mp4"}, "tags": "x" * 1025}, BAD, "tags"),
+        ({"input": {"object": "a.mp4"}, "description": "x" * 1025}, BAD, "description"),
+        ({"input": {"object": "a.mp4"}, "video_type": "x" * 9}, BAD, "video_type"),
+        ({"input": {"object": "a.mp4", "location": "x" * 65}}, BAD, "input.location"),
     ],
 )
 async def test_assets(tmp_path: Path, fields: dict[str, Any], refusal: Refusal, says: str) -> None:

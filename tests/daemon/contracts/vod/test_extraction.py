@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from daemon.contracts.vod.extraction import KIND
+from daemon.jobs.interfaces import NOT_UNDERSTOOD, JobState
 from pipeline.encode import AudioFile, AudioForm, NoRoomError
 from pipeline.recording.recording import RecordingError, RecordingFault
 from tests.support.consumer import Consumer
@@ -54,19 +56,19 @@ async def test_from_the_request_to_the_event(tmp_path: Path) -> None:
         await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
 
         key = f"shows/{audio_id}.m4a"
-        assert (made.root / key).read_bytes() == b"AAC of a film"
+        assert (made.root / key).read_bytes() == b"m4a of a film"
         assert done["base_info"]["output_path"] == {"bucket": "", "location": "", "object": key}
         assert done["base_info"]["video_url"].startswith(f"http://daemon.example/objects/{key}?")
         meta_data = done["base_info"]["meta_data"]
         assert meta_data == {
-            "pack_type": "AAC", "codec": "AAC", "audio_codec": "AAC", "duration": 2, "duration_ms": 2500,
+            "pack_type": "M4A", "codec": "AAC", "audio_codec": "AAC", "duration": 2, "duration_ms": 2500,
             "video_size": 13, "width": 0, "hight": 0, "bit_rate": 0, "frame_rate": 0, "audio_channels": 2,
         }  # fmt: skip
         [info] = infos(consumer)
         assert info.pop("url").startswith(f"http://daemon.example/objects/{key}?")
         assert info == {
             "status": "SUCCEED", "asset_id": audio_id, "title": "Evening show",
-            "meta_data": {**meta_data, "play_type": "aac"},
+            "meta_data": {**meta_data, "play_type": "m4a"},
         }  # fmt: skip
         assert consumer.received[0].headers["X-Audiowarden-Delivery"] == f"vod.{PROJECT}_{audio_id}.1"
     assert list((tmp_path / "data" / "jobs").iterdir()) == []
@@ -263,3 +265,15 @@ async def test_too_many_that_wait_are_told_to_come_later(tmp_path: Path) -> None
             return details if details["status"] == "WAITING_TRANSCODE" else None
 
         await eventually(waits)
+
+
+@pytest.mark.parametrize("wish", [{}, {"asset_id": "a"}, {"asset_id": "a", "format": "OPUS"}])
+async def test_what_another_version_was_asked_for_fails(wish: dict[str, str], tmp_path: Path) -> None:
+    async with house(tmp_path, Maker()) as made:
+        await made.jobs.submit(KIND, "acme", "k", wish)
+
+        async def over() -> JobState | None:
+            state = await made.jobs.state(KIND, "acme", "k")
+            return state if state is not None and state.over else None
+
+        assert (await eventually(over)).error_code == NOT_UNDERSTOOD
