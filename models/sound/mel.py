@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from models.fourier import powers
 from models.interfaces import Samples
 
 Spectrum = NDArray[np.float32]
@@ -27,8 +28,8 @@ def spectrum(samples: Samples, window: NDArray[np.float32], hop: int, fft: int, 
     if len(samples) < len(window):
         return np.zeros((0, fft // 2 + 1), np.float32)
     frames = sliding_window_view(samples, len(window))[::hop] * window
-    magnitudes: Spectrum = np.abs(np.fft.rfft(frames, fft)).astype(np.float32)
-    return magnitudes if power == 1 else np.square(magnitudes)
+    squares = powers(frames, fft)
+    return squares if power == 2 else np.sqrt(squares)
 
 
 def mel_filters(
