@@ -25,11 +25,15 @@ def spectrum(samples: Samples, window: NDArray[np.float32], hop: int, fft: int, 
 
     Shape (1 + (n - len(window)) // hop, fft // 2 + 1); no frame at all when `samples` is shorter than one.
     """
-    if len(samples) < len(window):
-        return np.zeros((0, fft // 2 + 1), np.float32)
-    frames = sliding_window_view(samples, len(window))[::hop] * window
-    squares = powers(frames, fft)
+    squares = powers(framed(samples, len(window), hop) * window, fft)
     return squares if power == 2 else np.sqrt(squares)
+
+
+def framed(samples: Samples, length: int, hop: int) -> Samples:
+    """Return a view of the frames that lie wholly within `samples`, shape (frames, length)."""
+    if len(samples) < length:
+        return np.zeros((0, length), np.float32)
+    return sliding_window_view(samples, length)[::hop]
 
 
 def mel_filters(
