@@ -85,7 +85,7 @@ class Dfsmn:
         # What layers write to is made once: fresh memory costs more time than some of the products.
         hidden = np.empty((HIDDEN, frames), np.float32)
         channels = Channels(frames)
-        values = ((features - self._means) * self._inverse_deviations).T
+        values: Reals = ((features - self._means) * self._inverse_deviations).T
         for number, ((wide, narrow), memory) in enumerate(zip(self._pairs, self._memories, strict=True)):
             narrow.apply(wide.apply(values, hidden), channels.now, rectified=number == 0)
             remembered = channels.remembered(memory)

@@ -32,8 +32,8 @@ def mel_bands(
 ) -> Spectrum:
     """Return what `filters` make of the magnitudes (`power` 1) or powers (2) of frames.
 
-    `filters` have shape (fft // 2 + 1, bands), the result (frames, bands). `windowed` returns some of `frames`
-    made ready for the transform: what some at a time need stays in the processor's cache.
+    `filters` have shape (fft // 2 + 1, bands), the result (frames, bands). `windowed` returns some of
+    `frames` made ready for the transform: what some at a time need stays in the processor's cache.
     """
     bands = np.empty((len(frames), filters.shape[1]), np.float32)
     for start in range(0, len(frames), BLOCK_FRAMES):

@@ -44,9 +44,9 @@ class VoiceprintEmbedder:
 
     def _pieces(self, samples: Samples) -> NDArray[np.float32]:
         """Log10 power mel of up to MOST_PIECES pieces, shape (pieces, 80, 40)."""
-        frames = 1 + (len(samples) - WINDOW) // HOP
-        count = min(MOST_PIECES, frames // PIECE_FRAMES)
-        starts = np.linspace(0, frames - PIECE_FRAMES, count).astype(int) * HOP
+        whole = 1 + (len(samples) - WINDOW) // HOP
+        count = min(MOST_PIECES, whole // PIECE_FRAMES)
+        starts = np.linspace(0, whole - PIECE_FRAMES, count).astype(int) * HOP
         length = (PIECE_FRAMES - 1) * HOP + WINDOW
         frames = np.concatenate([framed(samples[start : start + length], WINDOW, HOP) for start in starts])
         bands = mel_bands(frames, self._filters, FFT, power=2, windowed=self._window.__mul__)
