@@ -95,7 +95,7 @@ class Dfsmn:
         logits = last.apply(
             wide.apply(values, hidden), np.empty((CLASSES, frames), np.float32), rectified=False
         )
-        probabilities: Reals = 1.0 / (1.0 + np.exp(-logits.T))
+        probabilities: Reals = np.float32(1.0) / (np.float32(1.0) + np.exp(-logits.T))
         return probabilities
 
 
