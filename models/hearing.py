@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Protocol
@@ -46,9 +47,13 @@ class Hearing:
     """
 
     def __init__(
-        self, samples: Samples, senses: Senses, before: Samples | None = None, spans: AudioSpans | None = None
+        self,
+        samples: Samples,
+        senses: Senses,
+        before: Samples | None = None,
+        spans: Callable[[], AudioSpans] | None = None,
     ) -> None:
-        """`spans` spares asking again what is known already."""
+        """`spans` tells what others may have asked already; None: nobody has."""
         self.samples = samples
         self.before = before
         self._senses = senses
@@ -57,7 +62,7 @@ class Hearing:
     @cached_property
     def spans(self) -> AudioSpans:
         """Where somebody speaks or sings, and where music plays."""
-        return self._spans if self._spans is not None else self._senses.spans.detect(self.samples)
+        return self._spans() if self._spans is not None else self._senses.spans.detect(self.samples)
 
     @cached_property
     def scores(self) -> Scores:
