@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipeline.audio import LostWindow
+from pipeline.audio import Loss, LostWindow
 from pipeline.report import EventType, Failure, Gap, RiskLevel, WindowReport
 from pipeline.rooms.channel import Channel
 from pipeline.source import Position, SourceError, SourceFault
@@ -138,7 +138,7 @@ async def test_skipped_windows_are_skipped_by_their_place(threads: ThreadPoolExe
 
 
 async def test_whoever_is_not_listened_to_is_told_as_not_moderated(threads: ThreadPoolExecutor) -> None:
-    surplus = LostWindow(1, 1000.0, 0.0, "33", 0, surplus=True)
+    surplus = LostWindow(1, 1000.0, 0.0, "33", 0, loss=Loss.SURPLUS)
     late = LostWindow(2, 1000.0, 10.0, "11", 1)
     room = Room(Sources([voiced_window(0, "11", 0), surplus, late]), stream=SEPARATE, executor=threads)
     running = asyncio.create_task(room.run(), name="run")

@@ -61,7 +61,7 @@ class AudioStreamCall:
         self.request = StartRequest.model_validate(self._body)
         self._asked = names.asked(self.request.type, self.request.businessType)
         self._account = account.name
-        self._pull = pull_of(self.request.data, account.pull_templates, agora_sdk=agora_sdk)
+        self._pull = pull_of(self.request.data, account, agora_sdk=agora_sdk)
         self._manner = manner
         writer = FlatWriter if manner.shape == "flat" else PayloadWriter
         self._writer = writer(request_id, self.request, body["data"], self._asked, taxonomy, self._pull.user)
@@ -84,6 +84,7 @@ class AudioStreamCall:
             backoff=self._pull.backoff,
             user=self._pull.user,
             channel=self._pull.channel,
+            room=self._pull.room,
         )
 
     @property
