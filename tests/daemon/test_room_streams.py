@@ -95,7 +95,8 @@ async def test_a_user_too_many_is_told_and_no_sign_of_overload(tmp_path: Path) -
         await made.registry.start("audiostream", call(consumer, 1), limit=9)
         await consumer.wait_for(lambda: any(body["code"] == 1903 for body in consumer.taken), 20)
         (lost,) = (body for body in consumer.taken if body["code"] == 1903)
-        assert lost.keys() == {"requestId", "code", "message"}
+        assert lost.keys() == {"requestId", "code", "message", "audioDetail"}
+        assert lost["audioDetail"] == {"auxInfo": {"userId": 44}}
         assert lost["requestId"].endswith("_1")
         assert "发言用户超过上限" in lost["message"]
         await made.registry.start("audiostream", call(consumer, 2), limit=9)
