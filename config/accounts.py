@@ -57,7 +57,7 @@ class PullTemplates(Section):
 class TrtcSettings(Section):
     """Who says which users are in a TRTC room; nobody: a start is for one user of it."""
 
-    roster_url: str = ""
+    roster_url: str = Field(default="", repr=False)
 
     @field_validator("roster_url")
     @classmethod
@@ -74,7 +74,7 @@ class TrtcSettings(Section):
 class ZegoSettings(Section):
     """Who says which streams are in a ZEGO room: the platform, or the vendor's server API for its own."""
 
-    roster_url: str = ""
+    roster_url: str = Field(default="", repr=False)
     app_id: Annotated[int, Field(ge=1, le=2**32 - 1)] | None = None
     server_secret: SecretStr | None = None
     api_url: str = "https://rtc-api.zego.im/"

@@ -1,4 +1,4 @@
-"""Asks other servers for JSON: over the daemon's checked session, bounded in size and time."""
+"""Asks rosters for JSON: over the daemon's checked session, bounded in size and time."""
 
 from __future__ import annotations
 

@@ -51,17 +51,21 @@ class Pull:
     """Whose users are pulled one by one in place of an address."""
 
 
-def pull_of(data: Data, account: AccountSettings, *, agora_sdk: bool = False) -> Pull:
+def pull_of(
+    data: Data, account: AccountSettings, *, agora_sdk: bool = False, whole_room: bool | None = None
+) -> Pull:
     """Return how the stream is pulled. With `agora_sdk`, AGORA channels are joined, whatever the template.
+
+    `whole_room` says of a TRTC or ZEGO start whether it is one for all users, where it was taken before.
 
     A room's stream is pulled from the account's template, whose places are filled with the request's fields:
     those of the kind's parameters, `room` (whichever names it) and `tokenId`. Raises NotConfiguredError.
     """
     templates = account.pull_templates
     if data.trtcParam is not None and data.streamType == "TRTC":
-        return _trtc(data, data.trtcParam, templates.trtc, account.trtc.roster_url)
+        return _trtc(data, data.trtcParam, templates.trtc, account.trtc.roster_url, whole_room)
     if data.zegoParam is not None and data.streamType == "ZEGO":
-        return _zego(data, data.zegoParam, templates.zego, account.zego)
+        return _zego(data, data.zegoParam, templates.zego, account.zego, whole_room)
     if data.agoraParam is not None and data.streamType == "AGORA":
         return _joined(data.agoraParam) if agora_sdk else _agora(data, data.agoraParam, templates.agora)
     if data.streamType != "NORMAL" or data.url is None:
@@ -69,7 +73,7 @@ def pull_of(data: Data, account: AccountSettings, *, agora_sdk: bool = False) ->
     return Pull(data.url, f"url-{hashlib.sha256(data.url.encode()).hexdigest()}", PULL_BACKOFF)
 
 
-def _trtc(data: Data, asked: TrtcParam, template: str, roster_url: str) -> Pull:
+def _trtc(data: Data, asked: TrtcParam, template: str, roster_url: str, whole_room: bool | None) -> Pull:
     room = str(asked.roomId) if asked.roomId is not None else asked.strRoomId or ""
     fields = {
         "sdkAppId": str(asked.sdkAppId),
@@ -82,13 +86,19 @@ def _trtc(data: Data, asked: TrtcParam, template: str, roster_url: str) -> Pull:
     identity = _identity("trtc", str(asked.sdkAppId), asked.userId, room)
     url = _filled(template, fields, "TRTC")
     separate = asked.demoSences == SEPARATE_STREAMS
-    if not separate or not roster_url:
+    if whole_room is None:
+        whole_room = separate and bool(roster_url)
+    if not whole_room:
         return Pull(url, identity, PULL_BACKOFF, data.tokenId if separate else None)
+    if not roster_url:
+        raise NotConfiguredError("TRTC", roster=True)
     roster = ListedRoster(filled(roster_url, fields))
     return Pull("", identity, PULL_BACKOFF, room=_room(roster, template, fields, own_user=asked.userId))
 
 
-def _zego(data: Data, asked: ZegoParam, template: str, settings: ZegoSettings) -> Pull:
+def _zego(
+    data: Data, asked: ZegoParam, template: str, settings: ZegoSettings, whole_room: bool | None
+) -> Pull:
     stream = asked.streamId or asked.roomId or ""
     fields = {
         "streamId": asked.streamId or "",
@@ -99,7 +109,9 @@ def _zego(data: Data, asked: ZegoParam, template: str, settings: ZegoSettings) -
     }
     identity = _identity("zego", stream)
     url = _filled(template, fields, "ZEGO")
-    if asked.isMixingEnabled or asked.streamId is not None:
+    if whole_room is None:
+        whole_room = not asked.isMixingEnabled and asked.streamId is None
+    if not whole_room:
         return Pull(url, identity, ZEGO_BACKOFF, None if asked.isMixingEnabled else data.tokenId)
     roster = _zego_roster(asked, settings, fields)
     return Pull("", identity, ZEGO_BACKOFF, room=_room(roster, template, fields))

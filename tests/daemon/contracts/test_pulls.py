@@ -206,6 +206,30 @@ def test_a_mix_and_a_single_stream_of_zego_need_no_roster(params: dict[str, Any]
     assert with_keys.user == (None if "streamId" not in params else "user-1")
 
 
+def test_a_roster_that_comes_or_goes_changes_no_stream_that_was_taken() -> None:
+    def contract(**settings: Any) -> AudioStreamContract:
+        return AudioStreamContract(load_taxonomy(), [account(pull_templates=TEMPLATES, **settings)])
+
+    trtc: dict[str, Any] = {"trtc": {"roster_url": ROSTER}}
+    zego: dict[str, Any] = {"zego": KEYS}
+    for one, whole, settings in (
+        (call("TRTC", ONE_BY_ONE), call("TRTC", ONE_BY_ONE, **trtc), trtc),
+        (call("ZEGO", {**WHOLE_ROOM, "streamId": "s"}), call("ZEGO", WHOLE_ROOM, **zego), zego),
+    ):
+        assert contract(**settings).restore(one.document()).spec == one.spec
+        assert contract(**settings).restore(whole.document()).spec == whole.spec
+        with pytest.raises(NotConfiguredError, match="has no roster"):
+            contract().restore(whole.document())
+
+
+def test_a_zego_room_that_an_earlier_version_took_is_pulled_as_it_was() -> None:
+    made = call("ZEGO", WHOLE_ROOM, zego=KEYS)
+    document = {**made.document(), "manner": {"shape": "nested", "events": False}}
+    settings = account(pull_templates=TEMPLATES, zego=KEYS)
+    restored = AudioStreamContract(load_taxonomy(), [settings]).restore(document)
+    assert (restored.spec.url, restored.spec.room) == ("https://cdn.test/live/r-1.flv", None)
+
+
 def test_a_whole_zego_room_without_a_roster_says_what_to_set() -> None:
     with pytest.raises(NotConfiguredError, match=r"accounts\[\]\.zego has no roster") as caught:
         call("ZEGO", WHOLE_ROOM)
