@@ -89,7 +89,8 @@ class PulledUser:
     def _pause_after(self, error: SourceError) -> float:
         """Count a failure; return how long to wait. While he is there nobody gives him up."""
         self._failures += 1
-        if self._failures >= TOLD_FAILURES:
+        # Who sends pictures and no sound is muted: there is nothing to hear.
+        if self._failures >= TOLD_FAILURES and error.fault is not SourceFault.NO_AUDIO:
             self._miss(self.member)
         delay_s = self._retries.next_delay_s() if error.retryable else None
         delay_s = self._backoff.max_s if delay_s is None else delay_s

@@ -59,6 +59,16 @@ async def test_what_cannot_get_better_is_told_too() -> None:
     assert [type(each) for each in house.taken] == [LostWindow, Window]
 
 
+async def test_who_sends_pictures_and_no_sound_is_muted() -> None:
+    muted = SourceError(SourceFault.NO_AUDIO, "no audio for 15 s, though other data comes")
+    house = House(
+        FakeRoster("ann"), {"ann": [[muted], [muted], [muted], [spoken_window(3, ORIGIN), FOR_EVER]]}
+    )
+    async with house.running():
+        await house.wait_for(lambda: bool(house.taken))
+    assert house.told() == [(0, "ann", 3)]
+
+
 async def test_beyond_the_limit_each_window_is_told_as_lost_once() -> None:
     users = [f"u{number}" for number in range(MAX_USERS)]
     house = House(FakeRoster(*users, "late"))
