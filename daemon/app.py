@@ -167,7 +167,7 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     house.push_async_callback(outbox.stop)
     accounts = Accounts(settings.accounts)
     recorded = await house.enter_async_context(
-        recorded_media(settings, accounts, ledger, outbox, storage.stores, addresses, metrics)
+        recorded_media(settings, accounts, ledger, outbox, storage, addresses, metrics)
     )
     sdk = await asyncio.to_thread(agora.environment, os.environ)
     contract = AudioStreamContract(analysis.taxonomy, settings.accounts, agora_sdk=bool(sdk))
