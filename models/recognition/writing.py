@@ -1,0 +1,97 @@
+"""What a decoder writes, a piece at a time: one that loops is stopped instead of left to its limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+PIECE_TOKENS = 64
+"""How much is written before it is looked at. Ten seconds of English are 30 to 45 tokens, so that few windows
+pay for a second piece, which costs as much as ten tokens more."""
+LONGEST_UNIT = 12
+LEAST_REPEATED = 24
+LEAST_TIMES = 4
+"""A loop is what ends in a unit of up to LONGEST_UNIT tokens, so often that it fills LEAST_REPEATED. Nobody
+says the shortest ones as often in a window; what people do say over and over is judged in the text."""
+
+
+class Result(Protocol):
+    """What CTranslate2 answers for a window."""
+
+    @property
+    def sequences_ids(self) -> Sequence[Sequence[int]]:
+        """The tokens of each hypothesis, the best first."""
+
+    @property
+    def scores(self) -> Sequence[float]:
+        """The mean log-probability of each, without the end-of-text token."""
+
+    @property
+    def no_speech_prob(self) -> float:
+        """How probable it is that nobody speaks."""
+
+
+class Generate(Protocol):
+    """CTranslate2's `Whisper.generate`, with the encodings and the options that never change bound to it."""
+
+    def __call__(
+        self, rows: Sequence[int], prompts: list[list[int]], options: Mapping[str, int]
+    ) -> Sequence[Result]:
+        """Write on from the prompts, for the windows of these rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The tokens of a window, the mean of their log-probabilities, end-of-text counted as a token of 0,
+    and whether the decoder would have written on.
+    """
+
+    tokens: tuple[int, ...]
+    average_log_probability: float
+    no_speech_probability: float
+    cut_off: bool
+
+
+def write(generate: Generate, prompts: list[list[int]], limit: int) -> list[Written]:
+    """Write up to `limit` tokens for each prompt, in order; less where they loop."""
+    piece = min(limit, PIECE_TOKENS)
+    first = generate(range(len(prompts)), prompts, _options(prompts, piece, begun=False))
+    written = [
+        _written(tuple(each.sequences_ids[0]), each.scores[0], each.no_speech_prob, piece) for each in first
+    ]
+    rows = [row for row, each in enumerate(written) if each.cut_off and not loops(each.tokens)]
+    if limit <= PIECE_TOKENS or not rows:
+        return written
+    begun = [[*prompts[row], *written[row].tokens] for row in rows]
+    more = generate(rows, begun, _options(begun, limit - PIECE_TOKENS, begun=True))
+    for row, each in zip(rows, more, strict=True):
+        before, after = first[row], tuple(each.sequences_ids[0])
+        tokens = (*before.sequences_ids[0], *after)
+        score = (before.scores[0] * PIECE_TOKENS + each.scores[0] * len(after)) / len(tokens)
+        written[row] = _written(tokens, score, before.no_speech_prob, limit)
+    return written
+
+
+def loops(tokens: Sequence[int]) -> bool:
+    """Say whether the tokens end in one unit over and over."""
+    for unit in range(1, LONGEST_UNIT + 1):
+        length = max(LEAST_REPEATED, unit * LEAST_TIMES)
+        tail = tokens[-length:]
+        if len(tail) == length and tail[unit:] == tail[:-unit]:
+            return True
+    return False
+
+
+def _written(tokens: tuple[int, ...], score: float, no_speech_probability: float, limit: int) -> Written:
+    # The library's score is a mean without the end-of-text token; Whisper's bounds are meant with it.
+    average = score * len(tokens) / (len(tokens) + 1)
+    return Written(tokens, average, no_speech_probability, len(tokens) >= limit)
+
+
+def _options(prompts: list[list[int]], count: int, *, begun: bool) -> dict[str, int]:
+    """Return the options that write up to `count` tokens: the library stops at `max_length` with the prompt,
+    and at half of it without. What has begun may end at once.
+    """
+    longest = max(map(len, prompts))
+    return {"max_length": max(2 * count, longest + count), "suppress_blank": not begun}
