@@ -38,7 +38,7 @@ WEAK_SOUND_S = 0.6
 REPEATED = 3
 """A text that is one thing so many times is what sounds and tunes that repeat are turned into: it needs the
 evidence of a habit, or a second reading that agrees."""
-TOO_OFTEN = 15
+TOO_OFTEN = 10
 """Nobody says one thing so often in a window; a decoder that lost count does, however sure it is."""
 LOOP_SHARE = 0.8
 

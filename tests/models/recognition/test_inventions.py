@@ -116,8 +116,9 @@ def test_what_repeats_itself_needs_evidence(text: str) -> None:
 
 def test_nobody_repeats_himself_as_often() -> None:
     assert judge(reading("她去" + "快乐" * 35, sound_s=10.0)) is Invention.REPETITION
+    assert judge(reading("12快乐" * 12, sound_s=10.0)) is Invention.REPETITION
     assert judge(reading("你真是太好笑了我受不了" + "哈" * 16, sound_s=10.0)) is None
-    assert judge(reading("滚" * 14, sound_s=10.0)) is None
+    assert judge(reading("滚" * 9, sound_s=10.0)) is None
 
 
 def test_unsure_text_in_silence_is_no_speech() -> None:
