@@ -30,7 +30,7 @@ from models.recognition.squeeze import (
     fitted,
     frames_for,
 )
-from models.recognition.writing import write
+from models.recognition.writing import DOUBTFUL_PIECE_TOKENS, PIECE_TOKENS, write
 from models.results import Transcript
 
 Encoded = NDArray[np.float32]
@@ -203,7 +203,7 @@ class WhisperRecogniser:
 
     def _hear(self, batch: Sequence[Utterance], frames: int) -> list[_Heard]:
         encoded = self._encode_short(batch, frames)
-        return self._decode(encoded, batch, self._choose_languages(encoded, batch), 1, 0.0)
+        return self._decode(encoded, batch, self._choose_languages(encoded, batch))
 
     def _further_tries(self, utterance: Utterance) -> Iterator[tuple[Encoded, int, float]]:
         """What a doubtful window is read from, with which beam and temperature: the cheapest first."""
@@ -273,8 +273,8 @@ class WhisperRecogniser:
         encoded: Encoded,
         batch: Sequence[Utterance],
         choices: Sequence[Choice],
-        beam_size: int,
-        temperature: float,
+        beam_size: int = 1,
+        temperature: float = 0.0,
     ) -> list[_Heard]:
         tokenizers = [self._tokenizer(choice.language) for choice in choices]
         limit = max(
@@ -297,7 +297,8 @@ class WhisperRecogniser:
             )
 
         prompts = [[*tokenizer.sot_sequence, tokenizer.no_timestamps] for tokenizer in tokenizers]
-        texts = write(generate, prompts, limit)
+        further = beam_size > 1 or temperature > 0
+        texts = write(generate, prompts, limit, DOUBTFUL_PIECE_TOKENS if further else PIECE_TOKENS)
         heard = []
         for utterance, tokenizer, choice, written in zip(batch, tokenizers, choices, texts, strict=True):
             text = tokenizer.decode(list(written.tokens)).strip()

@@ -9,6 +9,8 @@ from typing import Protocol
 PIECE_TOKENS = 64
 """How much is written before it is looked at. Ten seconds of English are 30 to 45 tokens, so that few windows
 pay for a second piece, which costs as much as ten tokens more."""
+DOUBTFUL_PIECE_TOKENS = 40
+"""The same for a window that is doubtful: most are, because they loop."""
 LONGEST_UNIT = 12
 LEAST_REPEATED = 24
 LEAST_TIMES = 4
@@ -44,7 +46,7 @@ class Generate(Protocol):
 @dataclass(frozen=True, slots=True)
 class Written:
     """The tokens of a window, the mean of their log-probabilities, end-of-text counted as a token of 0,
-    and whether the decoder would have written on.
+    and whether the decoder was cut off while it wrote: at the limit, or in a loop.
     """
 
     tokens: tuple[int, ...]
@@ -53,24 +55,33 @@ class Written:
     cut_off: bool
 
 
-def write(generate: Generate, prompts: list[list[int]], limit: int) -> list[Written]:
-    """Write up to `limit` tokens for each prompt, in order; less where they loop."""
-    piece = min(limit, PIECE_TOKENS)
-    first = generate(range(len(prompts)), prompts, _options(prompts, piece, begun=False))
-    written = [
-        _written(tuple(each.sequences_ids[0]), each.scores[0], each.no_speech_prob, piece) for each in first
+def write(
+    generate: Generate, prompts: list[list[int]], limit: int, piece: int = PIECE_TOKENS
+) -> list[Written]:
+    """Write up to `limit` tokens for each prompt, in order; less where they loop, after any `piece`."""
+    count = min(limit, piece)
+    first = generate(range(len(prompts)), prompts, _options(prompts, count, begun=False))
+    tokens = [list(each.sequences_ids[0]) for each in first]
+    sums = [each.scores[0] * len(each.sequences_ids[0]) for each in first]
+    rows = list(range(len(prompts)))
+    done = count
+    while rows := [row for row in rows if len(tokens[row]) == done < limit and not loops(tokens[row])]:
+        count = min(limit - done, piece)
+        begun = [[*prompts[row], *tokens[row]] for row in rows]
+        for row, more in zip(rows, generate(rows, begun, _options(begun, count, begun=True)), strict=True):
+            tokens[row] += more.sequences_ids[0]
+            sums[row] += more.scores[0] * len(more.sequences_ids[0])
+        done += count
+    return [
+        # Whisper's bounds are meant with the end-of-text token, whose log-probability the library leaves out.
+        Written(
+            tuple(written),
+            total / (len(written) + 1),
+            each.no_speech_prob,
+            len(written) == limit or (len(written) % piece == 0 and loops(written)),
+        )
+        for written, total, each in zip(tokens, sums, first, strict=True)
     ]
-    rows = [row for row, each in enumerate(written) if each.cut_off and not loops(each.tokens)]
-    if limit <= PIECE_TOKENS or not rows:
-        return written
-    begun = [[*prompts[row], *written[row].tokens] for row in rows]
-    more = generate(rows, begun, _options(begun, limit - PIECE_TOKENS, begun=True))
-    for row, each in zip(rows, more, strict=True):
-        before, after = first[row], tuple(each.sequences_ids[0])
-        tokens = (*before.sequences_ids[0], *after)
-        score = (before.scores[0] * PIECE_TOKENS + each.scores[0] * len(after)) / len(tokens)
-        written[row] = _written(tokens, score, before.no_speech_prob, limit)
-    return written
 
 
 def loops(tokens: Sequence[int]) -> bool:
@@ -81,12 +92,6 @@ def loops(tokens: Sequence[int]) -> bool:
         if len(tail) == length and tail[unit:] == tail[:-unit]:
             return True
     return False
-
-
-def _written(tokens: tuple[int, ...], score: float, no_speech_probability: float, limit: int) -> Written:
-    # The library's score is a mean without the end-of-text token; Whisper's bounds are meant with it.
-    average = score * len(tokens) / (len(tokens) + 1)
-    return Written(tokens, average, no_speech_probability, len(tokens) >= limit)
 
 
 def _options(prompts: list[list[int]], count: int, *, begun: bool) -> dict[str, int]:

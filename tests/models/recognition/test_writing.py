@@ -67,6 +67,15 @@ def test_what_is_long_goes_on_where_it_stopped() -> None:
     assert loop.cut_off
 
 
+def test_a_loop_is_noticed_after_every_piece() -> None:
+    late = [*LONG[:50], *LOOP]
+    decoder = Decoder(late, LOOP[:30], LONG)
+    written = write(decoder, [[1]] * 3, 224, 40)
+    assert decoder.calls == [([0, 1, 2], True), ([0, 2], False), ([2], False)]
+    assert [len(each.tokens) for each in written] == [80, 30, 100]
+    assert [each.cut_off for each in written] == [True, False, False]
+
+
 @pytest.mark.parametrize("limit", [20, PIECE_TOKENS, 90])
 def test_nothing_is_longer_than_the_limit(limit: int) -> None:
     [written] = write(Decoder(LONG), [[1]], limit)
