@@ -59,7 +59,7 @@ async def recorded_media(
     """Make it all; `jobs.run` and `jobs.drain` are the caller's to call. Raises AudiowardenError."""
     # Audio that a client waits for has threads of its own beside the jobs'.
     threads = settings.jobs.at_once + AUDIO_AT_ONCE
-    workshop = await asyncio.to_thread(Workshop, settings.data_dir, threads)
+    workshop = await asyncio.to_thread(Workshop, settings.data_dir, threads, settings.jobs.max_result_bytes)
     try:
         projects = Projects(settings.accounts, accounts)
         projects.check_notifications(addresses)
@@ -85,7 +85,7 @@ async def recorded_media(
 
 
 def _sources(stores: Stores, addresses: AddressPolicy, settings: Settings) -> Sources:
-    return Sources(stores, lambda: WebLibrary(addresses, settings.network))
+    return Sources(stores, lambda bench: WebLibrary(addresses, settings.network, bench))
 
 
 def _sealing_keys(settings: Settings) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -37,6 +38,12 @@ MAX_RATE_HZ = 192_000
 
 class EncodeError(AudiowardenError):
     """The audio cannot be encoded, or the result not be written."""
+
+
+class NoRoomError(EncodeError):
+    """There is no room for the result on the disk: later there may be."""
+
+    retryable = True
 
 
 class AudioForm(StrEnum):
@@ -141,7 +148,7 @@ class AudioFile:
         self._resampler: AudioResampler | None = None
         self._form: tuple[str, str, int] | None = None
         self._samples = 0
-        with _explaining():
+        with explaining():
             self._container = av.open(
                 _file_url(target),
                 "w",
@@ -164,13 +171,13 @@ class AudioFile:
         """Write mono samples of the file's rate."""
         frame = AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate = self.rate_hz
-        with _explaining():
+        with explaining():
             self._encode(frame)
 
     def write_frame(self, frame: AudioFrame) -> None:
         """Write a decoded frame of any kind. Its time stamp is not looked at."""
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
-        with _explaining():
+        with explaining():
             if self._resampler is None or form != self._form:
                 self._drain()
                 self._form = form
@@ -189,7 +196,7 @@ class AudioFile:
     ) -> None:
         """Complete the file; after an error there is none."""
         try:
-            with _explaining():
+            with explaining():
                 if kind is not None:
                     _give_up(self._target)
                 else:
@@ -229,7 +236,7 @@ class PacketFile:
         self._target = target
         self._packets = self._broken = 0
         options = {"output_ts_offset": f"{later_s:.6f}", **_CONTAINER_OPTIONS.get(container, {})}
-        with _explaining():
+        with explaining():
             self._container = av.open(_file_url(target), "w", format=container, container_options=options)
             try:
                 self.streams = [self._add(stream, container) for stream in streams]
@@ -244,7 +251,7 @@ class PacketFile:
         """
         rest = iter(packets)
         self._packets += len(packets)
-        with _explaining():
+        with explaining():
             while not self._mux(rest):
                 self._broken += 1
         if self._broken >= MIN_BROKEN and self._broken * 2 > self._packets:
@@ -259,7 +266,7 @@ class PacketFile:
         """Complete the file; after an error there is none."""
         broken = self._broken == self._packets
         try:
-            with _explaining():
+            with explaining():
                 if kind is not None:
                     _give_up(self._target)
                 self._container.close()
@@ -317,7 +324,7 @@ def _encode(pcm: Pcm, bit_rate_kbps: int) -> bytes:
 
 def encode_jpeg(frame: VideoFrame) -> bytes:
     """Encode a decoded picture in its own size. Raises EncodeError."""
-    with _explaining():
+    with explaining():
         encoder = CodecContext.create("mjpeg", "w")
         encoder.width, encoder.height = frame.width, frame.height
         encoder.pix_fmt = "yuvj420p"
@@ -345,10 +352,12 @@ def _file_url(target: Path) -> str:
 
 
 @contextmanager
-def _explaining() -> Iterator[None]:
-    """Raise what keeps FFmpeg from encoding or writing as EncodeError."""
+def explaining() -> Iterator[None]:
+    """Raise what keeps a result from being encoded or written as EncodeError."""
     try:
         yield
     except (FFmpegError, OSError, ValueError, MemoryError) as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise NoRoomError("there is no room for the result on the disk of the daemon") from error
         why = getattr(error, "strerror", None) or type(error).__name__
         raise EncodeError(f"the result cannot be written: {why}") from error

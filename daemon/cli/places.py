@@ -9,10 +9,10 @@ from pathlib import Path
 
 from config.errors import AudiowardenError
 from config.settings import Settings
-from daemon.exports.export import MediaSource, StoredObject, WebAddress
+from daemon.exports.export import MediaSource, WebAddress
 from daemon.storage.addresses import SignedAddresses
 from daemon.storage.folder import FolderStore
-from daemon.storage.interfaces import Location, ObjectStore
+from daemon.storage.interfaces import Location, ObjectStore, Place
 from daemon.storage.keys import checked_key
 from daemon.storage.s3.clients import WAITED_FOR, S3Clients
 from daemon.storage.s3.store import S3Store
@@ -67,13 +67,13 @@ def source_of(text: str) -> MediaSource:
     return target_of(text)
 
 
-def target_of(text: str) -> StoredObject:
+def target_of(text: str) -> Place:
     """Return where something is stored. Raises PlaceError, StorageError."""
     if text.startswith("s3://"):
         bucket, _, key = text.removeprefix("s3://").partition("/")
         if not bucket or not key:
             raise PlaceError(f"{text} should be s3://BUCKET/KEY")
-        return StoredObject(Location(bucket), checked_key(key))
+        return Place(Location(bucket), checked_key(key))
     if "://" in text:
         raise PlaceError(f"{text} should be a file or s3://BUCKET/KEY (or, to read, an http address)")
     path = Path(text).expanduser()
@@ -82,7 +82,7 @@ def target_of(text: str) -> StoredObject:
     folder = path.parent.resolve()
     if not folder.is_dir():
         raise PlaceError(f"{text}: there is no such folder")
-    return StoredObject(Location(region=str(folder)), path.name)
+    return Place(Location(region=str(folder)), path.name)
 
 
 def seconds_of(text: str) -> float:

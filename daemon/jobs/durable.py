@@ -19,7 +19,7 @@ from daemon.jobs.item import Item, JobName, group_of, key_of
 from daemon.jobs.worker import RETRY, Active, JobObserver, Worker
 from daemon.ledger.interfaces import Documents, Lease, LedgerError, LimitReachedError, WorkQueue
 from daemon.logs import tell
-from daemon.patience import LEDGER_RETRY_S
+from daemon.patience import patiently
 from pipeline.retry import Backoff
 
 log = structlog.get_logger()
@@ -161,12 +161,7 @@ class DurableJobs:
             if self._draining or len(self._active) >= self._settings.at_once:
                 await self._freed.wait()
                 continue
-            try:
-                leases = await self._take()
-            except LedgerError as error:
-                tell("ledger_unavailable", error)
-                await asyncio.sleep(LEDGER_RETRY_S)
-                continue
+            leases = await patiently(self._take)
             for lease in leases:
                 await self._take_up(lease)
 

@@ -12,13 +12,13 @@ import pytest
 from aiohttp import web
 
 from config.settings import NetworkSettings, S3Settings
-from daemon.exports.export import Export, Form, MediaSource, Span, StoredObject, WebAddress
+from daemon.exports.export import Export, Form, MediaSource, Span, WebAddress
 from daemon.exports.exporter import Exporter
 from daemon.exports.sources import Sources
 from daemon.jobs.workshop import Workshop
 from daemon.storage.addresses import SignedAddresses
 from daemon.storage.folder import FolderStore
-from daemon.storage.interfaces import Location
+from daemon.storage.interfaces import Location, Place
 from daemon.storage.s3.clients import S3Clients
 from daemon.storage.stores import ConfiguredStores
 from pipeline.network.addresses import AddressPolicy
@@ -76,8 +76,10 @@ async def slow_server(manner: Manner, asked: asyncio.Event) -> AsyncIterator[str
 async def exporter(folder: Path, url: str) -> AsyncIterator[Exporter]:
     clients = S3Clients(S3Settings(endpoint_url=url, region="us-east-1"))
     stores = ConfiguredStores(FolderStore(folder, SignedAddresses("http://daemon.test", b"s" * 32)), clients)
-    sources = Sources(stores, lambda: WebLibrary(AddressPolicy(allow_private=True), NetworkSettings()))
-    workshop = await asyncio.to_thread(Workshop, folder, 1)
+    sources = Sources(
+        stores, lambda bench: WebLibrary(AddressPolicy(allow_private=True), NetworkSettings(), bench)
+    )
+    workshop = await asyncio.to_thread(Workshop, folder, 1, 10**9)
     try:
         yield Exporter(stores, sources, workshop, {})
     finally:
@@ -95,10 +97,8 @@ async def test_cancelling_does_not_wait_for_the_server(
         monkeypatch.setenv(variable, value)
     asked = asyncio.Event()
     async with slow_server(manner, asked) as url, exporter(tmp_path, url) as made:
-        source: MediaSource = (
-            StoredObject(Location("recordings"), name) if stored else WebAddress(f"{url}/{name}")
-        )
-        target = StoredObject(Location(), "a.flac")
+        source: MediaSource = Place(Location("recordings"), name) if stored else WebAddress(f"{url}/{name}")
+        target = Place(Location(), "a.flac")
         span = Span(start_s=0.0, duration_s=5.0)
         export = Export(sources=(source,), span=span, form=Form.FLAC, target=target)
         task = asyncio.create_task(made.export("acme", export, lambda _: None), name="export")

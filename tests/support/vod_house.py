@@ -17,6 +17,7 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkvod.v1 import VodClient
 
 from config.accounts import AccountSettings
+from config.errors import AudiowardenError
 from config.settings import CallbackSettings, JobSettings, NetworkSettings, S3Settings
 from daemon.accounts import Accounts
 from daemon.contracts.errors import plain_errors
@@ -82,7 +83,7 @@ class Maker:
 
     go: threading.Event = field(default_factory=threading.Event)
     made: list[str] = field(default_factory=list)
-    fault: RecordingError | None = None
+    fault: AudiowardenError | None = None
 
     def __call__(
         self,
@@ -183,6 +184,7 @@ async def house(
     clock: Callable[[], float] = time.time,
     working: bool = True,
     at_once: int = 1,
+    max_result_bytes: int = 10**9,
 ) -> AsyncIterator[House]:
     """Serve the contract with the media root `folder/media`; jobs are done when `working`."""
     settings = settings or accounts()
@@ -192,8 +194,8 @@ async def house(
     metrics, clients = Metrics(), S3Clients(S3Settings())
     stores = ConfiguredStores(FolderStore(root, SignedAddresses("http://daemon.example", b"x" * 32)), clients)
     addresses = AddressPolicy(allow_private=False)
-    sources = Sources(stores, lambda: WebLibrary(addresses, NetworkSettings()))
-    workshop = await asyncio.to_thread(Workshop, folder / "data", at_once)
+    sources = Sources(stores, lambda bench: WebLibrary(addresses, NetworkSettings(), bench))
+    workshop = await asyncio.to_thread(Workshop, folder / "data", at_once, max_result_bytes)
     projects, assets = Projects(settings, Accounts(settings), clock), Assets(ledger.documents)
     async with aiohttp.ClientSession() as session:
         callbacks = CallbackSettings(first_retry_s=0.02, max_retry_s=0.05)

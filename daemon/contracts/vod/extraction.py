@@ -15,16 +15,16 @@ import structlog
 from config.errors import AudiowardenError
 from daemon.contracts.vod import replies
 from daemon.contracts.vod.access import Projects
-from daemon.contracts.vod.assets import Asset, Assets, AssetStatus, Place
+from daemon.contracts.vod.assets import Asset, Assets, AssetStatus
 from daemon.contracts.vod.formats import FORMS, container_of
 from daemon.contracts.vod.messages import AudioExtractComplete, AudioExtractInfo, EventMetaData, MetaData
 from daemon.exports.sources import Sources
 from daemon.exports.whole_audio import WholeAudio
 from daemon.jobs.interfaces import Job, JobFailedError, JobKind, JobState, JobStatus, NotUnderstoodError
-from daemon.jobs.workshop import Workshop, chunks_of
+from daemon.jobs.workshop import TooLargeError, Workshop, chunks_of
 from daemon.ledger.interfaces import LedgerError
 from daemon.outbox import Delivery, Outbox
-from daemon.storage.interfaces import MissingObjectError, RefusedError, StorageError, Stores
+from daemon.storage.interfaces import MissingObjectError, Place, RefusedError, StorageError, Stores
 from pipeline.encode import AudioForm
 from pipeline.recording.recording import Library, RecordingError, RecordingFault
 
@@ -98,6 +98,8 @@ class Extraction:
             return await self._extract(job, source, audio.place, audio_format)
         except (RecordingError, StorageError) as error:
             raise JobFailedError(_sentence(error), _fault(error).code, retryable=error.retryable) from None
+        except TooLargeError as error:
+            raise JobFailedError(_sentence(error), replies.UNSUPPORTED.code) from None
         except LedgerError:
             raise
         except AudiowardenError as error:
@@ -106,8 +108,8 @@ class Extraction:
     async def _extract(self, job: Job, source: Asset, place: Place, audio_format: str) -> Mapping[str, Any]:
         form = FORMS[audio_format]
         store = self._stores.at(place.location)
-        library, name = self._sources.open(source.source)
         async with self._workshop.bench() as bench:
+            library, name = self._sources.open(source.source, bench)
             target = bench / place.key.rpartition("/")[2]
             make = partial(
                 self._make,
@@ -118,7 +120,7 @@ class Extraction:
                 lambda share: job.tell_progress(share * WRITTEN_SHARE),
             )
             try:
-                made = await self._workshop.run(make, library.cancel)
+                made = await self._workshop.run(make, library.cancel, target)
             finally:
                 library.cancel()
             size = (await asyncio.to_thread(target.stat)).st_size

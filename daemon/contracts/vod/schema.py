@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from daemon.contracts.vod.formats import AUDIO_FORMATS, AudioFormat
 from daemon.storage.interfaces import RefusedError
-from daemon.storage.keys import checked_key
+from daemon.storage.keys import checked_bucket, checked_key
 
 MAX_TITLE_BYTES = 128
 MAX_DESCRIPTION_BYTES = 1024
@@ -36,6 +36,13 @@ def _key(text: str) -> str:
         raise PydanticCustomError("key", "{reason}", {"reason": str(error)}) from None
 
 
+def _bucket(text: str) -> str:
+    try:
+        return checked_bucket(text) if text else ""
+    except RefusedError as error:
+        raise PydanticCustomError("bucket", "{reason}", {"reason": str(error)}) from None
+
+
 def _folder(text: str) -> str:
     trimmed = text.strip("/")
     return _key(trimmed) if trimmed else ""
@@ -44,7 +51,7 @@ def _folder(text: str) -> str:
 AssetId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Key = Annotated[str, AfterValidator(_key)]
 Folder = Annotated[str, AfterValidator(_folder)]
-Bucket = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{0,255}$")]
+Bucket = Annotated[str, AfterValidator(_bucket)]
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{0,64}$")]
 
 

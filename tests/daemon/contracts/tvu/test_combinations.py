@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from daemon.contracts.tvu.replies import RefusedError, explain
 from daemon.contracts.tvu.schema import ExportAudioRequest, ExportRequest
 from daemon.contracts.tvu.translation import MediaExport, audio_export, media_export
-from daemon.exports.export import Form, StoredObject, WebAddress
-from daemon.storage.interfaces import Location
+from daemon.exports.export import Form, WebAddress
+from daemon.storage.interfaces import Location, Place
 from tests.daemon.contracts.tvu.documents import audio_request, media_request, place, storage_info
 
 BEGAN_MS = 1562253592803
@@ -39,8 +39,8 @@ def test_every_request_for_audio(name: str) -> None:
         export = audio_export(ExportAudioRequest.model_validate(body))
         there = BUCKETS[bucket, region]
         folder = body["LivePath"].rpartition("/")[0]
-        assert export.sources == (StoredObject(there, body["LivePath"]), *ADDRESSES[address]), body
-        assert export.target == StoredObject(there, f"{folder}/{name}"), body
+        assert export.sources == (Place(there, body["LivePath"]), *ADDRESSES[address]), body
+        assert export.target == Place(there, f"{folder}/{name}"), body
         assert (export.form, export.sample_rate_hz) == (AUDIO_FORMS[name], RATES[rate]), body
         assert (export.mono, export.replace) == (True, True), body
 
@@ -108,8 +108,8 @@ def test_every_request_for_media(kind: Kind) -> None:
             continue
         export = exported(body).export
         assert export.form is kind.form, body
-        assert export.sources == (StoredObject(Location(bucket, "us-east-1"), paths[0] or paths[1] or ""),)
-        assert export.target == StoredObject(Location("up", "us-east-1"), f"out/id/a.{kind.suffix}")
+        assert export.sources == (Place(Location(bucket, "us-east-1"), paths[0] or paths[1] or ""),)
+        assert export.target == Place(Location("up", "us-east-1"), f"out/id/a.{kind.suffix}")
         later_s = (offset or 0) / 1000
         if thumbnail:
             assert (export.span.start_s, export.span.moment) == (13.0, None), body
@@ -176,7 +176,7 @@ def test_every_set_of_places(disabled: tuple[str, ...]) -> None:
             exported(body)
         return
     source = exported(body).export.sources[0]
-    assert isinstance(source, StoredObject)
+    assert isinstance(source, Place)
     assert source.location.bucket == f"{left[0]}-bucket"
 
 

@@ -67,6 +67,15 @@ def fetched(server: ObjectServer, answer: dict[str, Any], tmp_path: Path, bucket
     return path
 
 
+async def test_a_result_that_is_too_large_is_not_begun(stored: ObjectServer, tmp_path: Path) -> None:
+    before = stored.keys()
+    async with tvu_house(tmp_path, stored, max_result_bytes=50_000) as house:
+        answer = await house.polled(asked(media_type="ts"))
+    assert (answer["ErrorCode"], answer["Status"]) == (-1, 12000)
+    assert answer["ErrorMessage"].startswith("the result is larger than ")
+    assert (stored.keys(), stored.uploads()) == (before, [])
+
+
 def check_sound(path: Path, recorded: Film, start_s: float, within_s: float = 0.022) -> None:
     """Look whether the sound is the film's from `start_s` on, to a packet of AAC: it is not cut."""
     heard = samples(path, RATE_HZ)

@@ -201,6 +201,43 @@ async def test_a_full_disk_is_said(live: Path, tmp_path: Path) -> None:
     assert files(tmp_path) == before
 
 
+TOO_LARGE = "the result is larger than 5e-05 GB, the most that it may have here"
+
+
+@pytest.mark.parametrize("changes", [{}, {"not_fast_ts_extract": True}, {"media_type": "mp4"}])
+async def test_a_result_that_is_too_large_is_refused(
+    live: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    before = files(tmp_path)
+    async with tvu_house(tmp_path, max_result_bytes=50_000) as house:
+        answer = await house.polled(media(Duration=5_000, **changes))
+    assert (answer["ErrorCode"], answer["Status"], answer["ErrorMessage"]) == (-1, 12000, TOO_LARGE)
+    assert files(tmp_path) == before
+
+
+async def test_audio_that_is_too_large_is_refused(live: Path, tmp_path: Path) -> None:
+    before = files(tmp_path)
+    async with tvu_house(tmp_path, max_result_bytes=50_000) as house:
+        answer = await house.post(AUDIO, audio(FileName="a.wav"))
+    assert (answer["ErrorCode"], answer["ErrorMessage"]) == (-1, TOO_LARGE)
+    assert files(tmp_path) == before
+
+
+def name_over_and_over(live: Path) -> None:
+    segment = min(live.glob("*.ts")).name
+    lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:1", *[f"#EXTINF:0.4,\n{segment}"] * 20_000, "#EXT-X-ENDLIST"]
+    (live / "play.m3u8").write_text("\n".join(lines))
+
+
+async def test_a_playlist_that_names_one_file_over_and_over_is_refused(live: Path, tmp_path: Path) -> None:
+    name_over_and_over(live)
+    before = files(tmp_path)
+    async with tvu_house(tmp_path, max_result_bytes=10**8) as house:
+        answer = await house.polled(media(Duration=7_000_000))
+    assert (answer["ErrorCode"], answer["ErrorMessage"][:35]) == (-1, "the result is larger than 0.1 GB, t")
+    assert files(tmp_path) == before
+
+
 async def test_no_place_for_the_result_is_said_without_telling_where(live: Path, tmp_path: Path) -> None:
     async with tvu_house(tmp_path) as house:
         (tmp_path / "jobs").rmdir()

@@ -14,7 +14,8 @@ from config.accounts import AccountSettings
 from config.errors import ConfigError
 from daemon.accounts import Accounts
 from daemon.contracts.vod.access import Projects
-from daemon.contracts.vod.assets import Asset, Assets, Place
+from daemon.contracts.vod.assets import Asset, Assets
+from daemon.storage.interfaces import Location, Place
 from pipeline.network.addresses import AddressPolicy
 from tests.daemon.contracts.vod.test_signature import date
 from tests.support.vod_house import (
@@ -38,7 +39,7 @@ EXAMPLE = '{\n"asset_id": "3e1cd21131a94525be55acf65888bf46",\n"parameter": {"fo
 
 async def test_the_documented_example_as_printed(tmp_path: Path) -> None:
     async with house(tmp_path, Maker()) as made, calling(made.url) as caller:
-        asset = Asset(EXAMPLE_ID, "film", 0.0, 0.0, place=Place("", "", "film.mp4"))
+        asset = Asset(EXAMPLE_ID, "film", 0.0, 0.0, place=Place(Location(), "film.mp4"))
         await Assets(made.ledger.documents).register("acme", asset)
         status, answer = await caller.send(
             "POST", "/extract_audio", data=EXAMPLE, headers={"Content-Type": "application/json"}

@@ -6,10 +6,12 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from daemon.contracts.vod.extraction import KIND
 from daemon.jobs.interfaces import NOT_UNDERSTOOD, JobState
+from pipeline.encode import AudioFile, AudioForm, NoRoomError
 from pipeline.recording.recording import RecordingError, RecordingFault
 from tests.support.consumer import Consumer
 from tests.support.jobs_house import until
@@ -154,6 +156,42 @@ async def test_a_store_that_goes_away_is_tried_again_and_then_said(tmp_path: Pat
         await caller.extract(asset_id)
         await consumer.wait_for(lambda: len(consumer.taken) == 2, 10)
         assert infos(consumer)[1]["status"] == "SUCCEED"
+
+
+async def test_a_full_disk_is_tried_again_and_then_said(tmp_path: Path) -> None:
+    maker = Maker()
+    maker.go.set()
+    with pytest.raises(NoRoomError) as full, AudioFile(Path("/dev/full"), AudioForm.WAV, 16_000) as file:
+        file.write(np.zeros(1_000_000, np.int16))
+    maker.fault = full.value
+    async with (
+        Consumer() as consumer,
+        house(tmp_path, maker, settings=accounts(consumer.url)) as made,
+        calling(made.url) as caller,
+    ):
+        await caller.extract(await caller.create(**source(made.root)))
+        await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
+        [info] = infos(consumer)
+        assert (info["status"], info["error_code"]) == ("FAILED", "VOD.10051")
+        assert info["error_msg"] == "There is no room for the result on the disk of the daemon."
+        assert len(maker.made) == 3
+
+
+async def test_audio_that_is_too_large_is_said_once(tmp_path: Path) -> None:
+    maker = Maker()
+    maker.go.set()
+    async with (
+        Consumer() as consumer,
+        house(tmp_path, maker, settings=accounts(consumer.url), max_result_bytes=5) as made,
+        calling(made.url) as caller,
+    ):
+        await caller.extract(await caller.create(**source(made.root)))
+        await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
+        [info] = infos(consumer)
+        assert (info["status"], info["error_code"]) == ("FAILED", "VOD.10063")
+        assert info["error_msg"] == "The result is larger than 5e-09 GB, the most that it may have here."
+        assert len(maker.made) == 1
+        assert [path.name for path in made.root.rglob("*.*")] == ["evening.mp4"]
 
 
 async def test_events_are_in_order_and_outlast_a_consumer_that_is_down(tmp_path: Path) -> None:
