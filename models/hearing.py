@@ -12,6 +12,7 @@ from config.taxonomy import RiskType
 from models.interfaces import (
     SAMPLE_RATE_HZ,
     AudioSpanDetector,
+    GenderTeller,
     Samples,
     Scores,
     SoundTagger,
@@ -36,6 +37,7 @@ class Senses:
     spans: AudioSpanDetector
     tagger: SoundTagger
     embedder: SpeakerEmbedder
+    gender: GenderTeller
 
 
 class Hearing:
@@ -76,6 +78,11 @@ class Hearing:
     def voiceprint(self) -> Voiceprint | None:
         """Of the one who speaks; None when too little is spoken."""
         return self._senses.embedder.embed(conditioned(self.speech))
+
+    @cached_property
+    def female_log_odds(self) -> float | None:
+        """How much speaks for a woman; None when too little is spoken."""
+        return self._senses.gender.female_log_odds(self.speech)
 
     @cached_property
     def pitch(self) -> Pitch:

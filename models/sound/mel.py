@@ -1,4 +1,4 @@
-"""Mel spectra in numpy, in the two forms that the models here were trained with."""
+"""Mel spectra in numpy, in the forms that the models here were trained with."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from models.interfaces import Samples
 
 Spectrum = NDArray[np.float32]
 """Shape (frames, bins)."""
+
+Scale = Literal["htk", "slaney", "sidekit"]
 
 SLANEY_LINEAR_HZ = 1000.0
 SLANEY_HZ_PER_MEL = 200.0 / 3
@@ -32,32 +34,37 @@ def spectrum(samples: Samples, window: NDArray[np.float32], hop: int, fft: int, 
 
 
 def mel_filters(
-    bands: int, fft: int, rate_hz: int, low_hz: float, high_hz: float, scale: Literal["htk", "slaney"]
+    bands: int, fft: int, rate_hz: int, low_hz: float, high_hz: float, scale: Scale
 ) -> NDArray[np.float32]:
     """Return triangular filters, shape (fft // 2 + 1, bands).
 
     `htk` triangles are linear in mel (2595 log10(1 + f/700)) and have height 1, as TensorFlow makes them for
-    YAMNet; `slaney` ones are linear in hertz and have area 1, as librosa makes them.
+    YAMNet; `slaney` ones are linear in hertz and have area 1, as librosa makes them; so are `sidekit` ones,
+    but their edges lie where `htk` has them.
     """
     bins_hz = np.linspace(0.0, rate_hz / 2, fft // 2 + 1)
-    to_mel = _htk if scale == "htk" else _slaney
+    to_mel = _slaney if scale == "slaney" else _htk
     edges = np.linspace(to_mel(np.array(low_hz)), to_mel(np.array(high_hz)), bands + 2)
-    if scale == "slaney":
-        places, edges = bins_hz, _slaney_hz(edges)
-    else:
+    if scale == "htk":
         places = to_mel(bins_hz)
+    else:
+        places, edges = bins_hz, _slaney_hz(edges) if scale == "slaney" else _htk_hz(edges)
     rising = (places[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - places[:, None]) / (edges[2:] - edges[1:-1])
     filters = np.maximum(0.0, np.minimum(rising, falling))
-    if scale == "slaney":
-        filters *= 2.0 / (edges[2:] - edges[:-2])
-    else:
+    if scale == "htk":
         filters[0] = 0.0  # TensorFlow leaves the constant part out
+    else:
+        filters *= 2.0 / (edges[2:] - edges[:-2])
     return filters.astype(np.float32)
 
 
 def _htk(frequency_hz: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1127.0 * np.log1p(frequency_hz / 700.0)
+
+
+def _htk_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 700.0 * np.expm1(mel / 1127.0)
 
 
 def _slaney(frequency_hz: NDArray[np.float64]) -> NDArray[np.float64]:
