@@ -343,7 +343,9 @@ def _is_hosts(error: BaseException | None) -> bool:
 
 def _give_up(target: Path) -> None:
     """Remove a file that is still being written: FFmpeg, which finds it by its name, moves no index then."""
-    target.unlink(missing_ok=True)
+    # Never a device, such as /dev/full.
+    if target.is_file():
+        target.unlink()
 
 
 def _file_url(target: Path) -> str:

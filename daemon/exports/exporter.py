@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ from daemon.exports.making import Cut, Making
 from daemon.exports.playlists import playlist_document
 from daemon.exports.sealing import seal
 from daemon.exports.sources import OpenLibrary, Sources
+from daemon.exports.storing import MADE, store_file
 from daemon.jobs.interfaces import Job, JobFailedError, NotUnderstoodError
-from daemon.jobs.workshop import Workshop, chunks_of
+from daemon.jobs.workshop import Workshop
 from daemon.storage.interfaces import (
     CannotJoinError,
     MissingObjectError,
@@ -35,8 +35,6 @@ from pipeline.recording.recording import Recording, RecordingError, RecordingFau
 
 log = structlog.get_logger()
 
-MADE = 0.9
-"""The share of progress at which the result is made, and has to be stored."""
 Tell = Callable[[float], None]
 
 
@@ -135,7 +133,12 @@ class Exporter:
             if account not in self._keys:
                 raise JobFailedError("the account has no key for encrypted playlists any more")
             document = seal(self._keys[account], document)
-        await self._put(export, once(document))
+        await self._store_of(export).put(
+            export.target.key,
+            once(document),
+            content_type=export.form.content_type,
+            replace=export.replace,
+        )
         return cut.exported(cut.start_s, cut.duration_s)
 
     async def _join(self, export: Export, opened: _Opened, cut: Cut) -> Exported | None:
@@ -174,14 +177,15 @@ class Exporter:
             ).make()
 
         exported = await self._workshop.run(make, opened.library.cancel, target)
-        async with aclosing(chunks_of(target, lambda _: None)) as chunks:
-            await self._put(export, chunks)
-        return exported
-
-    async def _put(self, export: Export, data: AsyncIterator[bytes]) -> None:
-        await self._store_of(export).put(
-            export.target.key, data, content_type=export.form.content_type, replace=export.replace
+        await store_file(
+            target,
+            self._store_of(export),
+            export.target.key,
+            export.form.content_type,
+            tell_progress,
+            replace=export.replace,
         )
+        return exported
 
     def _store_of(self, export: Export) -> ObjectStore:
         return self._stores.at(export.target.location)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.encode import AudioFile, AudioForm
+from pipeline.encode import AudioFile, AudioForm, EncodeError
 from pipeline.offline.audio import unwatched
 from pipeline.offline.remux import EXACT, MediaForm, remux
 from pipeline.recording.recording import RecordingError
@@ -69,3 +69,12 @@ def test_of_audio_that_is_given_up_nothing_is_left(form: AudioForm, tmp_path: Pa
     with pytest.raises(KeyError):
         begin()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_is_never_removed(tmp_path: Path) -> None:
+    """A link to one stands for it: a test must not try its own rule on the machine's."""
+    target = tmp_path / "full"
+    target.symlink_to("/dev/full")
+    with pytest.raises(EncodeError), AudioFile(target, AudioForm.WAV, RATE_HZ) as file:
+        file.write(np.zeros(RATE_HZ * 10, np.int16))
+    assert target.is_symlink()

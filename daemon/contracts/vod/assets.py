@@ -7,7 +7,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -81,10 +81,11 @@ class Asset:
 
     @classmethod
     def read(cls, body: bytes) -> Asset:
-        """Read what `write` wrote."""
+        """Read what `write` wrote; what a later version has added is left out."""
         document = json.loads(body)
+        known = {each.name: document[each.name] for each in fields(cls) if each.name in document}
         places = {name: _place(document[name]) for name in PLACES}
-        return cls(**{**document, **places, "status": AssetStatus(document["status"])})
+        return cls(**{**known, **places, "status": AssetStatus(document["status"])})
 
     def write(self) -> bytes:
         """Return it as JSON."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,9 +17,10 @@ from daemon.contracts.vod.assets import Asset, Assets, AssetStatus
 from daemon.contracts.vod.formats import FORMS, container_of
 from daemon.contracts.vod.messages import AudioExtractComplete, AudioExtractInfo, EventMetaData, MetaData
 from daemon.exports.sources import Sources
+from daemon.exports.storing import MADE, store_file
 from daemon.exports.whole_audio import WholeAudio
 from daemon.jobs.interfaces import Job, JobFailedError, JobKind, JobState, JobStatus, NotUnderstoodError
-from daemon.jobs.workshop import TooLargeError, Workshop, chunks_of
+from daemon.jobs.workshop import TooLargeError, Workshop
 from daemon.ledger.interfaces import LedgerError
 from daemon.outbox import Delivery, Outbox
 from daemon.storage.interfaces import MissingObjectError, Place, RefusedError, StorageError, Stores
@@ -33,8 +32,6 @@ log = structlog.get_logger()
 KIND = "vod.extract"
 ADDRESS_S = 7 * 86_400
 """How long the address in an event is good: as long as an S3 signature can be."""
-WRITTEN_SHARE = 0.9
-"""Of the progress: the rest is the way to the store."""
 FAULTS = {
     RecordingFault.MISSING: replies.NOT_FOUND,
     RecordingFault.INVALID: replies.UNSUPPORTED,
@@ -117,19 +114,13 @@ class Extraction:
                 name,
                 target,
                 AudioForm(form.value),
-                lambda share: job.tell_progress(share * WRITTEN_SHARE),
+                lambda share: job.tell_progress(share * MADE),
             )
             try:
                 made = await self._workshop.run(make, library.cancel, target)
             finally:
                 library.cancel()
-            size = (await asyncio.to_thread(target.stat)).st_size
-
-            def sent(given: int) -> None:
-                job.tell_progress(WRITTEN_SHARE + (1 - WRITTEN_SHARE) * given / max(1, size))
-
-            async with aclosing(chunks_of(target, sent)) as chunks:
-                await store.put(place.key, chunks, content_type=form.content_type)
+            size = await store_file(target, store, place.key, form.content_type, job.tell_progress)
         return _meta_data(audio_format, made, size).model_dump(exclude_none=True)
 
     async def ended(self, job: Job, state: JobState) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -158,11 +159,16 @@ async def test_a_store_that_goes_away_is_tried_again_and_then_said(tmp_path: Pat
         assert infos(consumer)[1]["status"] == "SUCCEED"
 
 
+def fill(target: Path) -> None:
+    with AudioFile(target, AudioForm.WAV, 16_000) as file:
+        file.write(np.zeros(1_000_000, np.int16))
+
+
 async def test_a_full_disk_is_tried_again_and_then_said(tmp_path: Path) -> None:
     maker = Maker()
     maker.go.set()
-    with pytest.raises(NoRoomError) as full, AudioFile(Path("/dev/full"), AudioForm.WAV, 16_000) as file:
-        file.write(np.zeros(1_000_000, np.int16))
+    with pytest.raises(NoRoomError) as full:
+        await asyncio.to_thread(fill, Path("/dev/full"))
     maker.fault = full.value
     async with (
         Consumer() as consumer,
@@ -277,3 +283,12 @@ async def test_what_another_version_was_asked_for_fails(wish: dict[str, str], tm
             return state if state is not None and state.over else None
 
         assert (await eventually(over)).error_code == NOT_UNDERSTOOD
+
+
+async def test_an_asset_of_a_later_version_is_read(tmp_path: Path) -> None:
+    async with house(tmp_path, Maker()) as made, calling(made.url) as caller:
+        asset_id = await caller.create(**source(made.root))
+        [(_, body)] = await made.ledger.documents.page("vod.asset", "acme", 9)
+        later = json.dumps({**json.loads(body), "watermark": True}).encode()
+        await made.ledger.documents.replace("vod.asset", "acme", asset_id, later)
+        assert (await caller.details(asset_id))["base_info"]["title"] == "Evening show"
