@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from models.fourier import powers
 from models.interfaces import Samples
 
 Spectrum = NDArray[np.float32]
@@ -15,22 +17,39 @@ Spectrum = NDArray[np.float32]
 
 Scale = Literal["htk", "slaney", "sidekit"]
 
+BLOCK_FRAMES = 64
 SLANEY_LINEAR_HZ = 1000.0
 SLANEY_HZ_PER_MEL = 200.0 / 3
 SLANEY_LOG_STEP = np.log(6.4) / 27
 """Slaney's Auditory Toolbox: linear up to 1 kHz, 27 steps for a factor of 6.4 above."""
 
 
-def spectrum(samples: Samples, window: NDArray[np.float32], hop: int, fft: int, *, power: int) -> Spectrum:
-    """Return magnitudes (`power` 1) or powers (2) of frames that lie wholly within `samples`.
+def mel_bands(
+    frames: Samples,
+    filters: NDArray[np.float32],
+    fft: int,
+    *,
+    power: int,
+    windowed: Callable[[Samples], Samples],
+) -> Spectrum:
+    """Return what `filters` make of the magnitudes (`power` 1) or powers (2) of frames.
 
-    Shape (1 + (n - len(window)) // hop, fft // 2 + 1); no frame at all when `samples` is shorter than one.
+    `filters` have shape (fft // 2 + 1, bands), the result (frames, bands). `windowed` returns some of
+    `frames` made ready for the transform: what some at a time need stays in the processor's cache.
     """
-    if len(samples) < len(window):
-        return np.zeros((0, fft // 2 + 1), np.float32)
-    frames = sliding_window_view(samples, len(window))[::hop] * window
-    magnitudes: Spectrum = np.abs(np.fft.rfft(frames, fft)).astype(np.float32)
-    return magnitudes if power == 1 else np.square(magnitudes)
+    bands = np.empty((len(frames), filters.shape[1]), np.float32)
+    for start in range(0, len(frames), BLOCK_FRAMES):
+        squares = powers(windowed(frames[start : start + BLOCK_FRAMES]), fft)
+        spectra = squares if power == 2 else np.sqrt(squares, out=squares)
+        np.matmul(spectra, filters, out=bands[start : start + BLOCK_FRAMES])
+    return bands
+
+
+def framed(samples: Samples, length: int, hop: int) -> Samples:
+    """Return a view of the frames that lie wholly within `samples`, shape (frames, length)."""
+    if len(samples) < length:
+        return np.zeros((0, length), np.float32)
+    return sliding_window_view(samples, length)[::hop]
 
 
 def mel_filters(

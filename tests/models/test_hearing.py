@@ -64,7 +64,7 @@ def test_every_model_is_asked_once_and_only_when_needed() -> None:
 def test_what_is_known_is_not_asked_again() -> None:
     models = CountingSenses(AudioSpans((), (), ()))
     known = AudioSpans(((0.0, 1.0),), (), ())
-    assert len(Hearing(SAMPLES, Senses(models, models, models, models), spans=known).speech) == 16_000
+    assert len(Hearing(SAMPLES, Senses(models, models, models, models), spans=lambda: known).speech) == 16_000
     assert not models.asked
 
 

@@ -75,7 +75,7 @@ def test_what_is_one_of_several_sums_to_one(detector: SoundDetector, factor: flo
 
 def test_every_label_is_in_the_tree(senses: Senses) -> None:
     tagger = told(senses, {CHILD_SPEECH: 0.9, SPEECH_SYNTHESIZER: 0.9, RADIO: 0.7})
-    hearing = Hearing(child(), tagger, spans=SPOKEN)
+    hearing = Hearing(child(), tagger, spans=lambda: SPOKEN)
     for detector in DETECTORS:
         findings = detector.detect(hearing)
         assert findings
@@ -106,16 +106,16 @@ def test_timbre_follows_gender_and_pitch(senses: Senses) -> None:
 
 def test_a_child_is_one_by_tagger_and_voice_together(senses: Senses) -> None:
     small = told(senses, {CHILD_SPEECH: 0.6})
-    [finding] = MinorDetector().detect(Hearing(child(), small, spans=SPOKEN))
+    [finding] = MinorDetector().detect(Hearing(child(), small, spans=lambda: SPOKEN))
     assert finding.label == SPEAKING
     assert 0.5 <= finding.probability < 0.95
     # Neither a deep voice that the tagger takes for a child nor a high one that it does not.
     assert not MinorDetector().detect(Hearing(man(), small))
-    assert not MinorDetector().detect(Hearing(child(), told(senses, {}), spans=SPOKEN))
+    assert not MinorDetector().detect(Hearing(child(), told(senses, {}), spans=lambda: SPOKEN))
 
 
 def test_a_child_makes_the_age_and_the_timbre_a_childs(senses: Senses) -> None:
-    hearing = Hearing(child(), told(senses, {CHILD_SPEECH: 0.8}), spans=SPOKEN)
+    hearing = Hearing(child(), told(senses, {CHILD_SPEECH: 0.8}), spans=lambda: SPOKEN)
     ages = shares(AgeDetector().detect(hearing))
     assert ages["child"] > 0.5
     timbres = shares(TimbreDetector().detect(hearing))
@@ -125,10 +125,10 @@ def test_a_child_makes_the_age_and_the_timbre_a_childs(senses: Senses) -> None:
 
 def test_a_child_sings_only_where_somebody_sings(senses: Senses) -> None:
     tagger = told(senses, {CHILD_SINGING: 0.7})
-    sung = Hearing(man(), tagger, spans=AudioSpans((), ((1.0, 6.0),), ()))
+    sung = Hearing(man(), tagger, spans=lambda: AudioSpans((), ((1.0, 6.0),), ()))
     assert [finding.label for finding in MinorDetector().detect(sung)] == [SINGING]
     assert not MinorDetector().detect(Hearing(man(), tagger))
-    grown_up = Hearing(man(), told(senses, {}), spans=AudioSpans((), ((1.0, 6.0),), ()))
+    grown_up = Hearing(man(), told(senses, {}), spans=lambda: AudioSpans((), ((1.0, 6.0),), ()))
     assert not MinorDetector().detect(grown_up)
 
 
