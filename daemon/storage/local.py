@@ -17,7 +17,7 @@ from pathlib import Path
 from config.settings import ClipSettings
 from daemon.storage.addresses import Denial, SignedAddresses, address_secret
 from daemon.storage.disk import reason, write_part
-from daemon.storage.interfaces import StorageError
+from daemon.storage.interfaces import RefusedError, StorageError
 from daemon.storage.tree import Tree
 from daemon.storage.undisturbed import opened_in_thread
 
@@ -68,7 +68,7 @@ class LocalClipStore:
         Raises StorageError when the name is not a clip's or the file cannot be written.
         """
         if not NAME.fullmatch(name):
-            raise StorageError(f"{name!r} cannot be the name of a clip")
+            raise RefusedError(f"{name!r} cannot be the name of a clip")
         stored_at = int(self._clock())
         expires = stored_at + self._retention_s
         path = self._path(name, expires)

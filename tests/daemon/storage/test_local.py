@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from daemon.storage.addresses import Denial, SignedAddresses
-from daemon.storage.interfaces import StorageError
+from daemon.storage.interfaces import RefusedError, StorageError
 from daemon.storage.local import MAX_RETENTION_S
 from tests.support.clip_store import START_S, Clock, fetched, files, opened, parts
 
@@ -95,7 +95,7 @@ async def test_an_address_of_another_daemon_is_forged(tmp_path: Path, clock: Clo
 )  # fmt: skip
 async def test_only_clips_have_names(name: str, tmp_path: Path, clock: Clock) -> None:
     store = opened(tmp_path, clock)
-    with pytest.raises(StorageError, match="cannot be the name of a clip"):
+    with pytest.raises(RefusedError, match="cannot be the name of a clip"):
         await store.put(name, b"sound")
     # Even signed with the right secret: the pattern stands before the signature.
     ours = SignedAddresses("", (tmp_path / "clips.key").read_bytes())
