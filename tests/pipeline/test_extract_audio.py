@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.encode import AudioForm, NoRoomError
+from pipeline.audio_forms import AudioForm
+from pipeline.encode import NoRoomError
 from pipeline.offline.audio import extract_audio
 from pipeline.recording.recording import Container, RecordingError, RecordingFault, Stretch
 from tests.daemon.full_disk import no_room

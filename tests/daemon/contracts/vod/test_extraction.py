@@ -12,7 +12,8 @@ import pytest
 
 from daemon.contracts.vod.extraction import KIND
 from daemon.jobs.interfaces import NOT_UNDERSTOOD, JobState
-from pipeline.encode import AudioFile, AudioForm, NoRoomError
+from pipeline.audio_forms import AudioForm
+from pipeline.encode import AudioFile, NoRoomError
 from pipeline.recording.recording import RecordingError, RecordingFault
 from tests.daemon.full_disk import no_room
 from tests.support.consumer import Consumer
