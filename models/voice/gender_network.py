@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.interfaces import SAMPLE_RATE_HZ, Samples
 from models.onnx import OnnxModel
-from models.sound.mel import mel_filters, spectrum
+from models.sound.mel import framed, mel_bands, mel_filters
 
 GRAPH_FILE = "gender_network.onnx"
 """The layers without their numbers, made by `benchmarks/graph_gender.py`, which says how."""
@@ -56,16 +56,15 @@ class InaGenderNetwork:
 
     def _patches(self, samples: Samples) -> NDArray[np.float32]:
         """Log mel bands of up to MOST_PATCHES patches, each of mean 0 and spread 1: (patches, 1, 68, 24)."""
-        frames = 1 + (len(samples) - WINDOW) // HOP
-        count = min(MOST_PATCHES, 1 + (frames - PATCH_FRAMES) // CLOSEST_FRAMES)
-        starts = np.linspace(0, frames - PATCH_FRAMES, count).astype(int) * HOP
-        length = (PATCH_FRAMES - 1) * HOP + WINDOW
         # SIDEKIT emphasises frame by frame; only a frame's first sample differs, and its weight is 0.
         sharpened = np.append(samples[:1], samples[1:] - np.float32(PRE_EMPHASIS) * samples[:-1])
-        powers = np.stack(
-            [spectrum(sharpened[start : start + length], self._window, HOP, FFT, power=2) for start in starts]
-        )
-        bands = np.log(np.maximum(powers @ self._filters, FLOOR))
+        frames = framed(sharpened, WINDOW, HOP)
+        latest = len(frames) - PATCH_FRAMES
+        count = min(MOST_PATCHES, 1 + latest // CLOSEST_FRAMES)
+        starts = np.linspace(0, latest, count).astype(int)
+        heard = frames[(starts[:, np.newaxis] + np.arange(PATCH_FRAMES)).ravel()]
+        powers = mel_bands(heard, self._filters, FFT, power=2, windowed=lambda some: some * self._window)
+        bands = np.log(np.maximum(powers, FLOOR)).reshape(count, PATCH_FRAMES, BANDS)
         mean, spread = bands.mean(axis=(1, 2), keepdims=True), bands.std(axis=(1, 2), keepdims=True)
         patches: NDArray[np.float32] = ((bands - mean) / np.maximum(spread, 1e-6)).astype(np.float32)
         return patches[:, np.newaxis]

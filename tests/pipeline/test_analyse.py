@@ -108,7 +108,7 @@ async def test_the_gate_and_the_detectors_of_sound_ask_together(threads: ThreadP
     """Of talk that is sure the detectors alone ask, of few words after talk both need the answer."""
     opinions, detector = Opinions(SPEECH, SONG, MUSIC), Spans()
     models = MadeUp(np.zeros((10, 521), np.float32), AudioSpans((), (), ()))
-    listener = Listener(Senses(models, models, models), [detector])
+    listener = Listener(Senses(models, models, models, models), [detector])
     stream = spec(risks=frozenset({RiskType.SING, RiskType.ABUSE}))
     texts = [TALK, TALK, "oh"]
     *_, few = await analyse(opinions, texts, threads, stream=stream, listener=listener)

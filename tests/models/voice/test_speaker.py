@@ -13,7 +13,7 @@ from models.hearing import Hearing, Senses, SoundDetector
 from models.interfaces import Samples
 from models.results import AudioSpans, SoundFinding
 from models.voice.age import CHILD_SPEECH, AgeDetector
-from models.voice.gender import FEMALE, MALE, GenderDetector
+from models.voice.gender import FEMALE, MALE, NETWORK_WEIGHT, GenderDetector
 from models.voice.liveness import RADIO, REPLAYED, SPEECH_SYNTHESIZER, SYNTHETIC, LivenessDetector
 from models.voice.minor import CHILD_SINGING, SINGING, SPEAKING, MinorDetector
 from models.voice.timbre import TimbreDetector
@@ -44,7 +44,7 @@ def test_a_man_is_a_man_and_higher_he_is_taken_for_a_woman(senses: Senses) -> No
     assert shares(high)["female"] > 0.8
 
 
-def test_two_opinions_weigh_the_same(senses: Senses) -> None:
+def test_two_opinions_are_added_up(senses: Senses) -> None:
     class Surely:
         def __init__(self, log_odds: float) -> None:
             self._log_odds = log_odds
@@ -60,7 +60,7 @@ def test_two_opinions_weigh_the_same(senses: Senses) -> None:
     assert 0.05 < undecided < 0.5, "the head is sure of a man, and not that sure"
     other = woman(5.0)
     odds = other / (1 - other) / (undecided / (1 - undecided))
-    assert np.log(odds) == pytest.approx(1.0)
+    assert np.log(odds) == pytest.approx(2 * NETWORK_WEIGHT)
     assert woman(30.0) == pytest.approx(0.95), "no voice is told surely"
     assert woman(-30.0) == pytest.approx(0.05)
 
