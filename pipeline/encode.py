@@ -6,8 +6,6 @@ import errno
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from enum import StrEnum, auto
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -26,14 +24,13 @@ from av.video.frame import VideoFrame
 
 from config.errors import AudiowardenError
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
+from pipeline.audio_forms import INDEX_FIRST, LAME, RECIPES, AudioForm
 from pipeline.recording.recording import RecordingError, RecordingFault
 
 MIN_BROKEN = 50
 """Packets that cannot be written, so many of them and most of all: it is given up."""
 JPEG_QUANTISER = 3
 """Of 1..31: the lower, the finer."""
-MAX_RATE_HZ = 192_000
-"""No file is written with more samples a second."""
 
 
 class EncodeError(AudiowardenError):
@@ -44,66 +41,6 @@ class NoRoomError(EncodeError):
     """There is no room for the result on the disk: later there may be."""
 
     retryable = True
-
-
-class AudioForm(StrEnum):
-    """The kinds of audio files, by their usual suffix."""
-
-    FLAC = auto()
-    WAV = auto()
-    MP3 = auto()
-    M4A = auto()
-    """AAC in MP4."""
-    OGG = auto()
-    """Opus."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Recipe:
-    """How a kind of file is made."""
-
-    container: str
-    codec: str
-    format: str
-    """Of the samples that the encoder takes."""
-    rates_hz: tuple[int, ...] = ()
-    """Those that the codec knows, ascending; none: any."""
-    options: dict[str, str] = field(default_factory=dict)
-    container_options: dict[str, str] = field(default_factory=dict)
-    channel_bit_rate: int = 0
-
-
-# The index goes before the media, so that players begin before they have all of it. FFmpeg moves the media
-# for it within the file, a piece as large as the index at a time.
-_INDEX_FIRST = {"movflags": "+faststart"}
-# 7 of 0..9: a third of the default's time, for speech without an audible loss.
-_LAME = {"compression_level": "7"}
-_RECIPES = {
-    AudioForm.FLAC: _Recipe("flac", "flac", "s16"),
-    # Beyond 4 GiB a wav file needs another header.
-    AudioForm.WAV: _Recipe("wav", "pcm_s16le", "s16", container_options={"rf64": "auto"}),
-    AudioForm.MP3: _Recipe(
-        "mp3",
-        "libmp3lame",
-        "s16p",
-        (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000),
-        _LAME,
-        channel_bit_rate=64_000,
-    ),
-    AudioForm.M4A: _Recipe(
-        "ipod",
-        "aac",
-        "fltp",
-        (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000),
-        # FFmpeg's slow coder takes 2.5 times as long for a gain that a few more bits make up for.
-        {"aac_coder": "fast"},
-        _INDEX_FIRST,
-        80_000,
-    ),
-    AudioForm.OGG: _Recipe(
-        "ogg", "libopus", "s16", (8000, 12000, 16000, 24000, 48000), channel_bit_rate=48_000
-    ),
-}
 
 
 _TS_CODECS = {
@@ -122,16 +59,10 @@ _TS_CODECS = {
 """FFmpeg would write any other into MPEG-TS as data that nobody can play."""
 _CONTAINER_OPTIONS = {
     # Stamps before 0 become an edit list: what lies there is decoded, but not shown.
-    "mp4": {"avoid_negative_ts": "disabled", **_INDEX_FIRST},
-    "mov": {"avoid_negative_ts": "disabled", **_INDEX_FIRST},
-    "ipod": _INDEX_FIRST,
+    "mp4": {"avoid_negative_ts": "disabled", **INDEX_FIRST},
+    "mov": {"avoid_negative_ts": "disabled", **INDEX_FIRST},
+    "ipod": INDEX_FIRST,
 }
-
-
-def nearest_rate_hz(form: AudioForm, rate_hz: int) -> int:
-    """Return the lowest rate that a kind of file can have and that loses nothing, or else the highest."""
-    rates_hz = _RECIPES[form].rates_hz or (min(rate_hz, MAX_RATE_HZ),)
-    return next((each for each in rates_hz if each >= rate_hz), rates_hz[-1])
 
 
 class AudioFile:
@@ -139,7 +70,7 @@ class AudioFile:
 
     def __init__(self, target: Path, form: AudioForm, rate_hz: int, layout: str = "mono") -> None:
         """`rate_hz` is one of `nearest_rate_hz`, `layout` mono or stereo."""
-        recipe = _RECIPES[form]
+        recipe = RECIPES[form]
         self._target = target
         self.codec = recipe.codec.removeprefix("lib").removesuffix("lame")
         self.rate_hz = rate_hz
@@ -310,7 +241,7 @@ def encode_mp3(pcm: Pcm, bit_rate_kbps: int) -> bytes:
 def _encode(pcm: Pcm, bit_rate_kbps: int) -> bytes:
     target = io.BytesIO()
     with av.open(target, "w", format="mp3") as container:
-        stream = container.add_stream("libmp3lame", rate=SAMPLE_RATE_HZ, options=_LAME)
+        stream = container.add_stream("libmp3lame", rate=SAMPLE_RATE_HZ, options=LAME)
         stream.layout = "mono"
         stream.format = "s16p"
         stream.bit_rate = bit_rate_kbps * 1000

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.encode import AudioFile, AudioForm, EncodeError
+from pipeline.audio_forms import AudioForm
+from pipeline.encode import AudioFile, EncodeError
 from pipeline.offline.audio import unwatched
 from pipeline.offline.remux import EXACT, MediaForm, remux
 from pipeline.recording.recording import RecordingError

@@ -87,7 +87,9 @@ SPANS = tuple(product((None, BEGAN_MS + 9_000), (None, "00:00:13"), (None, -500)
 """StartPos, StartTime, Offset, Duration."""
 FLAGS = ("is_cover", "not_fast_ts_extract", "not_fast_tvu264", "IsUriEncode")
 INFO = storage_info(
-    place("ts", "ts-bucket"), place("mp4", "mp4-bucket"), place("upload", "upload", "out", storage_path_id="id")
+    place("ts", "ts-bucket"),
+    place("mp4", "mp4-bucket"),
+    place("upload", "uploads", "out", storage_path_id="id"),
 )
 
 
@@ -109,7 +111,7 @@ def test_every_request_for_media(kind: Kind) -> None:
         export = exported(body).export
         assert export.form is kind.form, body
         assert export.sources == (Place(Location(bucket, "us-east-1"), paths[0] or paths[1] or ""),)
-        assert export.target == Place(Location("upload", "us-east-1"), f"out/id/a.{kind.suffix}")
+        assert export.target == Place(Location("uploads", "us-east-1"), f"out/id/a.{kind.suffix}")
         later_s = (offset or 0) / 1000
         if thumbnail:
             assert (export.span.start_s, export.span.moment) == (13.0, None), body
