@@ -17,7 +17,7 @@ MAX_FILE_LINES = 350
 MAX_FUNCTION_LINES = 60
 ONLY_IN = {
     "agora": {"pipeline/rooms/agora.py"},
-    "av": {"pipeline/decode.py", "pipeline/encode.py"},
+    "av": {"pipeline/decode.py", "pipeline/encode.py", "pipeline/audio_file.py"},
     "faster_whisper": {"models/recognition/whisper.py"},
     "ctranslate2": {"models/recognition/whisper.py"},
     "onnxruntime": {"models/onnx.py"},
@@ -30,6 +30,7 @@ ONLY_IN = {
     "aioboto3": {"daemon/storage/s3/clients.py"},
     "aiobotocore": {"daemon/storage/s3/clients.py"},
     "botocore": {"daemon/storage/s3/faults.py"},
+    "lameenc": {"pipeline/mp3.py"},
     "m3u8": {"pipeline/recording/hls.py"},
     "mpegdash": {"pipeline/recording/dash.py"},
 }

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from daemon.exports.export import AUDIO_FORMS, Export, Exported, Form
 from daemon.exports.whole_audio import write_whole_audio
-from pipeline.encode import AudioForm, EncodeError
+from pipeline.audio_file import AudioForm
+from pipeline.encode import EncodeError
 from pipeline.offline.audio import MAX_CUT_S, cut_audio
 from pipeline.offline.remux import MediaForm, remux
 from pipeline.offline.thumbnail import thumbnail

@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.audio_file import AudioFile, AudioForm, nearest_rate_hz
 from pipeline.decode import Media, open_stretch
-from pipeline.encode import AudioFile, AudioForm, PacketFile, nearest_rate_hz
+from pipeline.encode import PacketFile
 from pipeline.offline.packets import AT_ONCE, Track
 from pipeline.offline.sound import Sound
 from pipeline.recording.recording import RecordingError, RecordingFault, Stretch, cancelled_error

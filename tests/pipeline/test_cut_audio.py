@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.encode import AudioForm, EncodeError
+from pipeline.audio_file import AudioForm
+from pipeline.encode import EncodeError
 from pipeline.offline.audio import CutAudio, cut_audio
 from pipeline.recording.recording import Bytes, Container, RecordingError, RecordingFault, Stretch
 from tests.support.recorded import (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.encode import AudioForm
+from pipeline.audio_file import AudioForm
 from pipeline.offline.audio import extract_audio
 from pipeline.recording.recording import Container, RecordingError, RecordingFault, Stretch
 from tests.support.recorded import (

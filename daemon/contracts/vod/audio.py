@@ -7,7 +7,7 @@ from pathlib import Path
 
 from daemon.contracts.vod.extraction import MadeAudio
 from daemon.exports.whole_audio import write_whole_audio
-from pipeline.encode import AudioForm
+from pipeline.audio_file import AudioForm
 from pipeline.recording.opening import open_recording
 from pipeline.recording.recording import Library
 

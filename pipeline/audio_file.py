@@ -1,0 +1,254 @@
+"""Encodes audio into files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum, auto
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self, cast
+
+import av
+from av.audio.fifo import AudioFifo
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+
+from pipeline import mp3
+from pipeline.audio import Pcm
+from pipeline.behind import Behind
+from pipeline.encode import EncodeError, explaining, file_url
+
+MAX_RATE_HZ = 192_000
+"""No file is written with more samples a second."""
+MP3_QUALITY = 5
+"""LAME's; that of the ffmpeg command."""
+
+
+class AudioForm(StrEnum):
+    """The kinds of audio files, by their usual suffix."""
+
+    FLAC = auto()
+    WAV = auto()
+    MP3 = auto()
+    M4A = auto()
+    """AAC in MP4."""
+    OGG = auto()
+    """Opus."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """How a kind of file is made."""
+
+    container: str
+    codec: str
+    format: str
+    """Of the samples that the encoder takes."""
+    rates_hz: tuple[int, ...] = ()
+    """Those that the codec knows, ascending; none: any."""
+    options: dict[str, str] = field(default_factory=dict)
+    container_options: dict[str, str] = field(default_factory=dict)
+    channel_bit_rate: int = 0
+
+
+_RECIPES = {
+    AudioForm.FLAC: _Recipe("flac", "flac", "s16"),
+    # Beyond 4 GiB a wav file needs another header.
+    AudioForm.WAV: _Recipe("wav", "pcm_s16le", "s16", container_options={"rf64": "auto"}),
+    AudioForm.MP3: _Recipe("mp3", "mp3", "s16", mp3.RATES_HZ, channel_bit_rate=64_000),
+    AudioForm.M4A: _Recipe(
+        "ipod",
+        "aac",
+        "fltp",
+        (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000),
+        # FFmpeg's slow coder takes 2.5 times as long for a gain that a few more bits make up for.
+        {"aac_coder": "fast"},
+        {"movflags": "+faststart"},
+        80_000,
+    ),
+    AudioForm.OGG: _Recipe(
+        "ogg", "libopus", "s16", (8000, 12000, 16000, 24000, 48000), channel_bit_rate=48_000
+    ),
+}
+
+
+def nearest_rate_hz(form: AudioForm, rate_hz: int) -> int:
+    """Return the lowest rate that a kind of file can have and that loses nothing, or else the highest."""
+    rates_hz = _RECIPES[form].rates_hz or (min(rate_hz, MAX_RATE_HZ),)
+    return next((each for each in rates_hz if each >= rate_hz), rates_hz[-1])
+
+
+class AudioFile:
+    """An audio file that is being written. Blocking, for one thread; everything raises EncodeError.
+
+    It resamples, encodes and writes in a thread of its own: meanwhile what comes next is decoded.
+    """
+
+    def __init__(self, target: Path, form: AudioForm, rate_hz: int, layout: str = "mono") -> None:
+        """`rate_hz` is one of `nearest_rate_hz`, `layout` mono or stereo."""
+        recipe = _RECIPES[form]
+        self.codec = recipe.codec.removeprefix("lib")
+        self.rate_hz = rate_hz
+        self.channels = 1 if layout == "mono" else 2
+        self._format = recipe.format
+        self._layout = layout
+        self._gathered = AudioFifo()
+        self._gathered_form: _Form | None = None
+        self._resampler: AudioResampler | None = None
+        self._resampled_form: _Form | None = None
+        self._samples = 0
+        coder = _Lame if form is AudioForm.MP3 else _FFmpeg
+        with explaining():
+            self._coder: _Coder = coder(target, recipe, rate_hz, layout)
+        self._behind = Behind(self._take, "encode")
+
+    @property
+    def duration_s(self) -> float:
+        """How much has been encoded."""
+        return self._samples / self.rate_hz
+
+    def write(self, pcm: Pcm) -> None:
+        """Write mono samples of the file's rate."""
+        frame = AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = self.rate_hz
+        with explaining():
+            self._behind.hand(frame)
+
+    def write_frame(self, frame: AudioFrame) -> None:
+        """Write a decoded frame of any kind. Its time stamp is not looked at."""
+        form = _form(frame)
+        with explaining():
+            if form != self._gathered_form:
+                self._hand_gathered()
+                self._gathered_form = form
+                self._gathered = AudioFifo()
+            frame.pts = None
+            self._gathered.write(frame)
+            if self._gathered.samples >= frame.sample_rate:
+                self._hand_gathered()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Complete the file; after an error it is left as it is, for the caller to throw away."""
+        try:
+            if kind is None:
+                with explaining():
+                    self._hand_gathered()
+                    self._behind.finish()
+                    self._drain()
+                    self._coder.finish()
+        finally:
+            self._behind.close()
+            with suppress(EncodeError), explaining():
+                self._coder.close()
+
+    def _hand_gathered(self) -> None:
+        if self._gathered.samples and (frame := self._gathered.read()):
+            self._behind.hand(frame)
+
+    def _take(self, frame: AudioFrame) -> None:
+        """Encode a frame of any kind."""
+        form = _form(frame)
+        if self._resampler is None or form != self._resampled_form:
+            self._drain()
+            self._resampled_form = form
+            self._resampler = AudioResampler(self._format, self._layout, self.rate_hz)
+        self._encode(self._resampler.resample(frame))
+
+    def _drain(self) -> None:
+        """Encode what waits in the resampler."""
+        if self._resampler is not None:
+            self._encode(self._resampler.resample(None))
+            self._resampler = None
+
+    def _encode(self, frames: Sequence[AudioFrame | None]) -> None:
+        for frame in frames:
+            # A resampler with nothing to do gives back the None that it is flushed with.
+            if frame is not None:
+                frame.pts = self._samples
+                frame.time_base = Fraction(1, self.rate_hz)
+                self._samples += frame.samples
+                self._coder.encode(frame)
+
+
+_Form = tuple[str, str, int]
+"""What a frame's samples are, how its channels lie, and its rate."""
+
+
+def _form(frame: AudioFrame) -> _Form:
+    return frame.format.name, frame.layout.name, frame.sample_rate
+
+
+class _Coder(Protocol):
+    """Encodes frames of one form into a file. `close` may come at any time, and again."""
+
+    def encode(self, frame: AudioFrame, /) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _FFmpeg:
+    """What FFmpeg encodes."""
+
+    def __init__(self, target: Path, recipe: _Recipe, rate_hz: int, layout: str) -> None:
+        self._container = av.open(
+            file_url(target), "w", format=recipe.container, container_options=recipe.container_options
+        )
+        stream = self._container.add_stream(recipe.codec, rate=rate_hz, options=recipe.options)
+        self._stream = cast("AudioStream", stream)
+        self._stream.layout = layout
+        self._stream.format = recipe.format
+        if recipe.channel_bit_rate:
+            self._stream.bit_rate = recipe.channel_bit_rate * self._stream.layout.nb_channels
+
+    def encode(self, frame: AudioFrame) -> None:
+        """Encode and write it."""
+        self._container.mux(self._stream.encode(frame))
+
+    def finish(self) -> None:
+        """Complete the file."""
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+    def close(self) -> None:
+        """Leave the file as it is."""
+        self._container.close()
+
+
+class _Lame:
+    """What LAME encodes."""
+
+    def __init__(self, target: Path, recipe: _Recipe, rate_hz: int, layout: str) -> None:
+        channels = 1 if layout == "mono" else 2
+        bit_rate_kbps = recipe.channel_bit_rate * channels // 1000
+        self._file = target.open("wb")
+        self._writer = mp3.Mp3Writer(self._file, rate_hz, channels, bit_rate_kbps, MP3_QUALITY)
+
+    def encode(self, frame: AudioFrame) -> None:
+        """Encode and write it."""
+        self._writer.write(_interleaved(frame))
+
+    def finish(self) -> None:
+        """Complete the file."""
+        self._writer.finish()
+        self._file.close()
+
+    def close(self) -> None:
+        """Leave the file as it is."""
+        self._file.close()
+
+
+def _interleaved(frame: AudioFrame) -> bytes:
+    """Return the samples of a frame of 16 bits, the channels in turns."""
+    # Planes are longer than what is in them.
+    return bytes(frame.planes[0])[: frame.samples * frame.layout.nb_channels * 2]
