@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
@@ -85,7 +84,7 @@ def nearest_rate_hz(form: AudioForm, rate_hz: int) -> int:
 class AudioFile:
     """An audio file that is being written. Blocking, for one thread; everything raises EncodeError.
 
-    It resamples, encodes and writes in a thread of its own: meanwhile what comes next is decoded.
+    It encodes and writes in a thread of its own: meanwhile what comes next is decoded.
     """
 
     def __init__(self, target: Path, form: AudioForm, rate_hz: int, layout: str = "mono") -> None:
@@ -97,18 +96,17 @@ class AudioFile:
         self._format = recipe.format
         self._layout = layout
         self._gathered = AudioFifo()
-        self._gathered_form: _Form | None = None
         self._resampler: AudioResampler | None = None
-        self._resampled_form: _Form | None = None
+        self._form: tuple[str, str, int] | None = None
         self._samples = 0
         coder = _Lame if form is AudioForm.MP3 else _FFmpeg
         with explaining():
             self._coder: _Coder = coder(target, recipe, rate_hz, layout)
-        self._behind = Behind(self._take, "encode")
+        self._behind = Behind(self._coder.encode, "encode")
 
     @property
     def duration_s(self) -> float:
-        """How much has been encoded."""
+        """How much has been written."""
         return self._samples / self.rate_hz
 
     def write(self, pcm: Pcm) -> None:
@@ -116,20 +114,21 @@ class AudioFile:
         frame = AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate = self.rate_hz
         with explaining():
-            self._behind.hand(frame)
+            self._encode(frame)
 
     def write_frame(self, frame: AudioFrame) -> None:
         """Write a decoded frame of any kind. Its time stamp is not looked at."""
-        form = _form(frame)
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
         with explaining():
-            if form != self._gathered_form:
-                self._hand_gathered()
-                self._gathered_form = form
+            if self._resampler is None or form != self._form:
+                self._drain()
+                self._form = form
                 self._gathered = AudioFifo()
+                self._resampler = AudioResampler(self._format, self._layout, self.rate_hz)
             frame.pts = None
             self._gathered.write(frame)
             if self._gathered.samples >= frame.sample_rate:
-                self._hand_gathered()
+                self._encode(*self._resampler.resample(self._gathered.read()))
 
     def __enter__(self) -> Self:
         return self
@@ -141,50 +140,30 @@ class AudioFile:
         try:
             if kind is None:
                 with explaining():
-                    self._hand_gathered()
-                    self._behind.finish()
                     self._drain()
+                    self._behind.finish()
                     self._coder.finish()
         finally:
             self._behind.close()
             with suppress(EncodeError), explaining():
                 self._coder.close()
 
-    def _hand_gathered(self) -> None:
-        if self._gathered.samples and (frame := self._gathered.read()):
-            self._behind.hand(frame)
-
-    def _take(self, frame: AudioFrame) -> None:
-        """Encode a frame of any kind."""
-        form = _form(frame)
-        if self._resampler is None or form != self._resampled_form:
-            self._drain()
-            self._resampled_form = form
-            self._resampler = AudioResampler(self._format, self._layout, self.rate_hz)
-        self._encode(self._resampler.resample(frame))
-
     def _drain(self) -> None:
         """Encode what waits in the resampler."""
         if self._resampler is not None:
-            self._encode(self._resampler.resample(None))
+            if self._gathered.samples:
+                self._encode(*self._resampler.resample(self._gathered.read()))
+            self._encode(*self._resampler.resample(None))
             self._resampler = None
 
-    def _encode(self, frames: Sequence[AudioFrame | None]) -> None:
+    def _encode(self, *frames: AudioFrame | None) -> None:
         for frame in frames:
             # A resampler with nothing to do gives back the None that it is flushed with.
             if frame is not None:
                 frame.pts = self._samples
                 frame.time_base = Fraction(1, self.rate_hz)
                 self._samples += frame.samples
-                self._coder.encode(frame)
-
-
-_Form = tuple[str, str, int]
-"""What a frame's samples are, how its channels lie, and its rate."""
-
-
-def _form(frame: AudioFrame) -> _Form:
-    return frame.format.name, frame.layout.name, frame.sample_rate
+                self._behind.hand(frame)
 
 
 class _Coder(Protocol):
