@@ -19,7 +19,7 @@ from av.audio.stream import AudioStream
 from pipeline import mp3
 from pipeline.audio import Pcm
 from pipeline.behind import Behind
-from pipeline.encode import EncodeError, explaining, file_url
+from pipeline.encode import INDEX_FIRST, EncodeError, explaining, file_url, give_up
 
 MAX_RATE_HZ = 192_000
 """No file is written with more samples a second."""
@@ -66,7 +66,7 @@ _RECIPES = {
         (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000),
         # FFmpeg's slow coder takes 2.5 times as long for a gain that a few more bits make up for.
         {"aac_coder": "fast"},
-        {"movflags": "+faststart"},
+        INDEX_FIRST,
         80_000,
     ),
     AudioForm.OGG: _Recipe(
@@ -90,6 +90,7 @@ class AudioFile:
     def __init__(self, target: Path, form: AudioForm, rate_hz: int, layout: str = "mono") -> None:
         """`rate_hz` is one of `nearest_rate_hz`, `layout` mono or stereo."""
         recipe = _RECIPES[form]
+        self._target = target
         self.codec = recipe.codec.removeprefix("lib")
         self.rate_hz = rate_hz
         self.channels = 1 if layout == "mono" else 2
@@ -136,7 +137,7 @@ class AudioFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Complete the file; after an error it is left as it is, for the caller to throw away."""
+        """Complete the file; after an error there is none."""
         try:
             if kind is None:
                 with explaining():
@@ -146,6 +147,8 @@ class AudioFile:
         finally:
             self._behind.close()
             with suppress(EncodeError), explaining():
+                if kind is not None:
+                    give_up(self._target)
                 self._coder.close()
 
     def _drain(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -34,6 +35,15 @@ class EncodeError(AudiowardenError):
     """The audio cannot be encoded, or the result not be written."""
 
 
+class NoRoomError(EncodeError):
+    """There is no room for the result on the disk: later there may be."""
+
+    retryable = True
+
+
+INDEX_FIRST = {"movflags": "+faststart"}
+"""The index goes before the media, so that players begin before they have all of it. FFmpeg moves the media
+for it within the file, a piece as large as the index at a time."""
 _TS_CODECS = {
     "h264",
     "hevc",
@@ -50,9 +60,9 @@ _TS_CODECS = {
 """FFmpeg would write any other into MPEG-TS as data that nobody can play."""
 _CONTAINER_OPTIONS = {
     # Stamps before 0 become an edit list: what lies there is decoded, but not shown.
-    "mp4": {"avoid_negative_ts": "disabled"},
-    "mov": {"avoid_negative_ts": "disabled"},
-    "ipod": {"movflags": "+faststart"},
+    "mp4": {"avoid_negative_ts": "disabled", **INDEX_FIRST},
+    "mov": {"avoid_negative_ts": "disabled", **INDEX_FIRST},
+    "ipod": INDEX_FIRST,
 }
 
 
@@ -64,6 +74,7 @@ class PacketFile:
 
         Raises RecordingError when the container cannot hold a stream.
         """
+        self._target = target
         self._packets = self._broken = 0
         options = {"output_ts_offset": f"{later_s:.6f}", **_CONTAINER_OPTIONS.get(container, {})}
         with explaining():
@@ -93,10 +104,12 @@ class PacketFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Complete the file; after an error it is left as it is, for the caller to throw away."""
+        """Complete the file; after an error there is none."""
         broken = self._broken == self._packets
         try:
             with explaining():
+                if kind is not None:
+                    give_up(self._target)
                 self._container.close()
         except EncodeError as failure:
             broken = broken or not _is_hosts(failure.__cause__)
@@ -158,6 +171,13 @@ def _is_hosts(error: BaseException | None) -> bool:
     return isinstance(error, OSError | MemoryError)
 
 
+def give_up(target: Path) -> None:
+    """Remove a file that is still being written: FFmpeg, which finds it by its name, moves no index then."""
+    # Never a device, such as /dev/full.
+    if target.is_file():
+        target.unlink()
+
+
 def file_url(target: Path) -> str:
     """Return a file's name as FFmpeg is to be told it."""
     # The prefix keeps a name such as "pipe:1" a file name.
@@ -166,9 +186,11 @@ def file_url(target: Path) -> str:
 
 @contextmanager
 def explaining() -> Iterator[None]:
-    """Raise what keeps FFmpeg from encoding or writing as EncodeError."""
+    """Raise what keeps a result from being encoded or written as EncodeError."""
     try:
         yield
     except (FFmpegError, mp3.Mp3Error, OSError, ValueError, MemoryError) as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise NoRoomError("there is no room for the result on the disk of the daemon") from error
         why = getattr(error, "strerror", None) or type(error).__name__
         raise EncodeError(f"the result cannot be written: {why}") from error
