@@ -23,8 +23,6 @@ from pipeline.encode import INDEX_FIRST, EncodeError, explaining, file_url, give
 
 MAX_RATE_HZ = 192_000
 """No file is written with more samples a second."""
-MP3_QUALITY = 5
-"""LAME's; that of the ffmpeg command."""
 
 
 class AudioForm(StrEnum):
@@ -214,7 +212,7 @@ class _Lame:
         channels = 1 if layout == "mono" else 2
         bit_rate_kbps = recipe.channel_bit_rate * channels // 1000
         self._file = target.open("wb")
-        self._writer = mp3.Mp3Writer(self._file, rate_hz, channels, bit_rate_kbps, MP3_QUALITY)
+        self._writer = mp3.Mp3Writer(self._file, rate_hz, channels, bit_rate_kbps)
 
     def encode(self, frame: AudioFrame) -> None:
         """Encode and write it."""

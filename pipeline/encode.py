@@ -27,8 +27,6 @@ MIN_BROKEN = 50
 """Packets that cannot be written, so many of them and most of all: it is given up."""
 JPEG_QUANTISER = 3
 """Of 1..31: the lower, the finer."""
-CLIP_QUALITY = 7
-"""LAME's, of clips: two thirds of the time, for speech without an audible loss."""
 
 
 class EncodeError(AudiowardenError):
@@ -144,7 +142,7 @@ def encode_mp3(pcm: Pcm, bit_rate_kbps: int) -> bytes:
         raise EncodeError("there is no audio to encode")
     target = io.BytesIO()
     try:
-        writer = mp3.Mp3Writer(target, SAMPLE_RATE_HZ, 1, bit_rate_kbps, CLIP_QUALITY)
+        writer = mp3.Mp3Writer(target, SAMPLE_RATE_HZ, 1, bit_rate_kbps)
         writer.write(pcm.tobytes())
         writer.finish()
     except (mp3.Mp3Error, MemoryError) as error:

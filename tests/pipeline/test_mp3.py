@@ -19,7 +19,7 @@ def encoded(pcm: NDArray[np.int16], rate_hz: int, bit_rate_kbps: int, chunk: int
     """Encode samples of shape (channels, n) or (n,), so many at a time."""
     turns = np.atleast_2d(pcm).T
     file = io.BytesIO()
-    writer = mp3.Mp3Writer(file, rate_hz, turns.shape[1], bit_rate_kbps, 5)
+    writer = mp3.Mp3Writer(file, rate_hz, turns.shape[1], bit_rate_kbps)
     for start in range(0, len(turns), chunk):
         writer.write(turns[start : start + chunk].tobytes())
     writer.finish()
@@ -103,11 +103,11 @@ def test_checksums_in_pieces() -> None:
 
 def test_no_bit_rate() -> None:
     with pytest.raises(mp3.Mp3Error, match="bit rate"):
-        mp3.Mp3Writer(io.BytesIO(), 48_000, 1, 0, 5)
+        mp3.Mp3Writer(io.BytesIO(), 48_000, 1, 0)
 
 
 def test_nothing_to_encode() -> None:
     file = io.BytesIO()
     with pytest.raises(mp3.Mp3Error):
-        mp3.Mp3Writer(file, 48_000, 1, 64, 5).finish()
+        mp3.Mp3Writer(file, 48_000, 1, 64).finish()
     assert not file.getvalue()
