@@ -31,6 +31,7 @@ ONLY_IN = {
     "aioboto3": {"daemon/storage/s3/clients.py"},
     "aiobotocore": {"daemon/storage/s3/clients.py"},
     "botocore": {"daemon/storage/s3/faults.py"},
+    "lameenc": {"pipeline/mp3.py"},
     "m3u8": {"pipeline/recording/hls.py"},
     "mpegdash": {"pipeline/recording/dash.py"},
 }
