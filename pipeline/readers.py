@@ -120,6 +120,10 @@ class UrlReader(MediaReader):
     def _seekable(self) -> bool:
         return self.progress.format == "hls"
 
+    def _leave(self) -> None:
+        if self._guard is not None:
+            self._guard.cancel()
+
     def _close(self) -> None:
         if self._parts is not None:
             self._parts.close()
