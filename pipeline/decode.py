@@ -137,6 +137,8 @@ class MediaReader(Reading):
     ) -> Iterator[AudioFrame]:
         """Gather packets and decode a few at a time: one by one, as a live stream brings them, the decoder's
         and resampler's code and data leave the cache in between, which doubles what they cost.
+
+        Where a live stream's audio stops and another one that is watched goes on, that one is read.
         """
         gathered: list[Packet[Any]] = []
         gathered_s = packet_s = 0.0
@@ -147,7 +149,15 @@ class MediaReader(Reading):
                     break
                 if packet.stream_index != stream.index:
                     self.progress.others_at = time.monotonic()
-                    continue
+                    other = packet.stream
+                    if (
+                        not isinstance(other, AudioStream)
+                        or not self.live
+                        or not self._silent(time.monotonic())
+                    ):
+                        continue
+                    yield from self._decoded(stream, gathered)
+                    stream, gathered, gathered_s = other, [], 0.0
                 gathered.append(packet)
                 if packet.duration and packet.time_base:
                     packet_s = float(packet.duration * packet.time_base)

@@ -116,6 +116,11 @@ class Reading:
                 INTERRUPT.forget(self._thread)
             self._thread = None
 
+    def _silent(self, now: float) -> bool:
+        """Whether the audio that is read has stopped, or does not come."""
+        heard_at = max(self.progress.heard_at or 0.0, self.progress.opened_at or 0.0)
+        return now - heard_at > SILENT_S
+
     @contextmanager
     def _watching_for(self, another: Callable[[], bool]) -> Iterator[None]:
         """Make the calls into FFmpeg end when the audio has stopped and `another` says that there is more.
@@ -130,8 +135,7 @@ class Reading:
             if now < look_at:
                 return False
             look_at = now + LOOK_EVERY_S
-            heard_at = max(self.progress.heard_at or 0.0, self.progress.opened_at or 0.0)
-            self._changed = now - heard_at > SILENT_S and another()
+            self._changed = self._silent(now) and another()
             if self._changed:
                 self._leave()
             return self._changed

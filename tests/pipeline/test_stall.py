@@ -130,6 +130,24 @@ async def test_a_codec_that_changes_all_the_time_is_a_failure(
     assert [window.index for window in windows] == [0]
 
 
+async def test_of_two_sounds_the_one_that_comes_is_read(
+    server: HttpServer, spoken_wav: Path, spoken_flv: bytes
+) -> None:
+    # As from a server that remembers how a stream began before its codec changed.
+    mp3 = [tag for tag in tags(flv(spoken_wav, "-c:a", "libmp3lame", "-ar", "44100")) if tag.kind == AUDIO]
+    first = [tag for tag in tags(spoken_flv) if tag.time_ms < 2000]
+
+    async def body() -> AsyncIterator[bytes]:
+        yield join_tags(spoken_flv, [*first[:8], mp3[0], *first[8:]])
+        await asyncio.sleep(1.5)
+        yield join_tags(spoken_flv, [tag for tag in mp3 if tag.time_ms >= 5000])[HEADER_BYTES + 4 :]
+
+    windows, error = await take(source(server.stream("two.flv", body)))
+    assert error is None
+    heard = [(window.index, round(window.heard_s)) for window in windows]
+    assert heard == [(0, 7), (1, 10), (2, 5)]
+
+
 async def test_silence_is_no_other_codec(server: HttpServer, spoken_flv: bytes) -> None:
     parts = list(tags(spoken_flv))
     pictures = [Tag(VIDEO, 25_000 + 40 * n, b"\x13" + bytes(20)) for n in range(200)]
