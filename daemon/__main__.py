@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 and the signal's number, as shells have it."""
 
 
 def main() -> None:
@@ -16,7 +14,8 @@ def main() -> None:
 
         app()
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        # As shells have it.
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,6 @@ from rich.console import Console
 
 from config.errors import AudiowardenError
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 and the signal's number, as shells have it."""
 INTERRUPT_GRACE_S = 2.0
 """For showing what has been found until then."""
 
@@ -60,4 +58,4 @@ async def _until_interrupted(work: Coroutine[object, object, T]) -> T:
     Console(stderr=True).show_cursor()
     typer.echo("audiowarden: interrupted", err=True)
     sys.stdout.flush()
-    os._exit(INTERRUPTED)
+    os._exit(128 + signal.SIGINT)
