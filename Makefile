@@ -19,7 +19,7 @@ help:
 	@touch $@
 
 setup: .venv/.installed
-	@$(BIN)/audiowarden models fetch base yamnet voiceprint
+	@$(BIN)/audiowarden models fetch base yamnet voiceprint gender
 
 demo: setup
 	@$(BIN)/python -m demo

@@ -99,7 +99,7 @@ class Listener:
     def ask(self, row: Row, piece: int, name: str | None, before: Samples, window: Samples) -> None:
         """Hear a window after the one before. `name` is what plays, None: nothing that is enrolled."""
         begun = time.thread_time()
-        findings = self._detector.detect(Hearing(window, Senses(EARS, EARS, EARS), before))
+        findings = self._detector.detect(Hearing(window, Senses(EARS, EARS, EARS, EARS), before))
         row.cpu_ms.append(1000 * (time.thread_time() - begun))
         row.asked += 1
         for each in findings:

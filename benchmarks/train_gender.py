@@ -1,4 +1,5 @@
-"""Trains the head that tells men from women, and says how often it is right on voices it has not heard.
+"""Trains the head on the voiceprint that tells men from women, and says how often it is right on
+voices it has not heard.
 
     .venv/bin/python -m benchmarks.train_gender VOICES --write models/voice/gender_head.json
 
@@ -23,6 +24,7 @@ from models.hearing import Hearing, Senses
 from models.sound.spans import OmniSpanDetector
 from models.sound.yamnet import YamnetTagger
 from models.voice.gender import gender_features
+from models.voice.gender_network import InaGenderNetwork
 from models.voice.voiceprint import VoiceprintEmbedder
 from models.weights import WeightsCache, cache_folder
 from pipeline.audio import SAMPLE_RATE_HZ, WINDOW_SAMPLES
@@ -66,6 +68,7 @@ def read(folder: Path) -> tuple[Values, Values, NDArray[np.str_]]:
         OmniSpanDetector(),
         YamnetTagger(cache.ensure("yamnet")),
         VoiceprintEmbedder(cache.ensure("voiceprint")),
+        InaGenderNetwork(cache.ensure("gender")),
     )
     rows, female, speakers = [], [], []
     for path in sorted(folder.glob("[fm]-*.wav")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import string
+from collections.abc import Collection, Set
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -27,6 +28,15 @@ PULL_PLACES = {
 """What the address of a stream may be made of."""
 
 
+ROSTER_PLACES = {
+    "trtc": {"sdkAppId", "userId", "room", "roomIsNumber"},
+    "zego": {"roomId", "testEnv"},
+}
+"""What the address of a room's list of users may be made of."""
+USER_PLACES = {"trtc": {"tokenId"}, "zego": {"streamId", "stream", "tokenId"}}
+"""Places of a pull template that are each user's own, where a whole room is pulled."""
+
+
 class PullTemplates(Section):
     """Addresses that streams of real-time clouds are pulled from; the request's fields fill the places.
 
@@ -40,21 +50,75 @@ class PullTemplates(Section):
     @field_validator("trtc", "zego", "agora")
     @classmethod
     def _fillable(cls, template: str, info: ValidationInfo) -> str:
-        if not template:
-            return template
-        known = PULL_PLACES[str(info.field_name)]
-        try:
-            parsed = list(string.Formatter().parse(template))
-        except ValueError as error:
-            raise ValueError(f"is no template: {error}") from None
-        places = [name for _, name, *_ in parsed if name is not None]
-        if any(form or conversion for *_, form, conversion in parsed):
-            raise ValueError("may hold places such as {tokenId} only, without a format")
-        if unknown := [name for name in places if name not in known]:
-            raise ValueError(f"has a place {{{unknown[0]}}}; known: {' '.join(sorted(known))}")
-        if urlsplit(template).scheme not in ("rtmp", "rtmps", "http", "https"):
-            raise ValueError("must be an rtmp, rtmps, http or https address")
+        _check_template(template, PULL_PLACES[str(info.field_name)], ("rtmp", "rtmps", "http", "https"))
         return template
+
+
+class TrtcSettings(Section):
+    """Who says which users are in a TRTC room; nobody: a start is for one user of it."""
+
+    roster_url: str = Field(default="", repr=False)
+
+    @field_validator("roster_url")
+    @classmethod
+    def _fillable(cls, template: str) -> str:
+        _check_template(template, ROSTER_PLACES["trtc"], ("http", "https"))
+        return template
+
+    @property
+    def has_roster(self) -> bool:
+        """Whether anybody says it."""
+        return bool(self.roster_url)
+
+
+class ZegoSettings(Section):
+    """Who says which streams are in a ZEGO room: the platform, or the vendor's server API for its own."""
+
+    roster_url: str = Field(default="", repr=False)
+    app_id: Annotated[int, Field(ge=1, le=2**32 - 1)] | None = None
+    server_secret: SecretStr | None = None
+    api_url: str = "https://rtc-api.zego.im/"
+
+    @field_validator("roster_url")
+    @classmethod
+    def _fillable(cls, template: str) -> str:
+        _check_template(template, ROSTER_PLACES["zego"], ("http", "https"))
+        return template
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ZegoSettings:
+        secret = self.server_secret.get_secret_value() if self.server_secret is not None else ""
+        if (self.app_id is None) != (not secret):
+            raise ValueError("needs both app_id and server_secret, or neither")
+        if self.roster_url and secret:
+            raise ValueError("needs roster_url or app_id with server_secret, not both")
+        parts = urlsplit(self.api_url)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+            raise ValueError("api_url must be an http or https address without a query")
+        return self
+
+    @property
+    def has_roster(self) -> bool:
+        """Whether anybody says it."""
+        return bool(self.roster_url) or self.app_id is not None
+
+
+def _check_template(template: str, known: Set[str], schemes: Collection[str]) -> None:
+    """Raise ValueError when text is no template of an address. Empty is none, and is not wanted."""
+    if not template:
+        return
+    try:
+        parsed = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ValueError(f"is no template: {error}") from None
+    places = [name for _, name, *_ in parsed if name is not None]
+    if any(form or conversion for *_, form, conversion in parsed):
+        raise ValueError("may hold places such as {tokenId} only, without a format")
+    if unknown := [name for name in places if name not in known]:
+        raise ValueError(f"has a place {{{unknown[0]}}}; known: {' '.join(sorted(known))}")
+    if urlsplit(template).scheme not in schemes:
+        *others, last = schemes
+        raise ValueError(f"must be an {', '.join(others)} or {last} address")
 
 
 class TvuSettings(Section):
@@ -104,6 +168,8 @@ class AccountSettings(Section):
     callback_shape: Literal["nested", "flat"] = "nested"
     stream_events: bool = False
     pull_templates: PullTemplates = PullTemplates()
+    trtc: TrtcSettings = TrtcSettings()
+    zego: ZegoSettings = ZegoSettings()
     tvu: TvuSettings = TvuSettings()
     vod: VodSettings = VodSettings()
     buckets: tuple[str, ...] | None = None
@@ -116,6 +182,21 @@ class AccountSettings(Section):
             raise ValueError("access_key must not be empty")
         if self.callback_secret is not None and not self.callback_secret.get_secret_value():
             raise ValueError("callback_secret must not be empty")
+        return self
+
+    @model_validator(mode="after")
+    def _users_have_addresses(self) -> AccountSettings:
+        templates = {
+            "trtc": self.pull_templates.trtc if self.trtc.has_roster else None,
+            "zego": self.pull_templates.zego if self.zego.has_roster else None,
+        }
+        for kind, template in templates.items():
+            own = USER_PLACES[kind]
+            if template is not None and own.isdisjoint(
+                name for _, name, *_ in string.Formatter().parse(template)
+            ):
+                named = " or ".join(f"{{{place}}}" for place in sorted(own))
+                raise ValueError(f"pull_templates.{kind} needs {named}: each user of a room has an address")
         return self
 
     @property

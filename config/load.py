@@ -131,7 +131,8 @@ def _may_be_shown(path: list[int | str], value: object) -> bool:
         return False
     if path[:1] == ["accounts"] and len(path) < 3:
         return False  # an account that is no table may be its key
-    return not (isinstance(value, str) and "@" in value)  # an address with a password
+    # An address may hold a password, or a key in its query.
+    return not (isinstance(value, str) and ("@" in value or "?" in value))
 
 
 def _unknown(name: str, known: set[str]) -> str:

@@ -124,6 +124,12 @@ class JobSettings(Section):
     waiting: Annotated[int, Field(ge=1, le=100_000)] = 1000
     abandon_s: Annotated[float, Field(gt=0)] = 3600.0
     keep_days: Annotated[float, Field(gt=0, le=3650)] = 30.0
+    max_result_gb: Annotated[float, Field(gt=0, le=5000)] = 50.0
+
+    @property
+    def max_result_bytes(self) -> int:
+        """The most bytes that one export or extraction may make."""
+        return round(self.max_result_gb * 1e9)
 
 
 MAX_PRESIGNED_HOURS = 7 * 24

@@ -18,6 +18,7 @@ from config.settings import Settings
 from daemon.accounts import Accounts
 from daemon.admission import Admission
 from daemon.analysis import SMALL_WORK_THREADS, Analysis, loaded_analysis
+from daemon.asking import JsonAsker
 from daemon.clips import ClipWriter
 from daemon.contracts.audiostream import document as audiostream
 from daemon.contracts.audiostream.contract import AudioStreamContract
@@ -41,6 +42,7 @@ from daemon.outbox import Outbox
 from daemon.recorded import RecordedMedia, recorded_media
 from daemon.registry import Registry
 from daemon.signing import Signer
+from daemon.sources import Sources
 from daemon.storage.interfaces import ClipStore, StorageError
 from daemon.storage.opened import Storage, opened_storage
 from daemon.storage.routes import ClipRoutes, ObjectRoutes
@@ -49,15 +51,13 @@ from daemon.upkeep import Upkeep
 from models.songs.index import SongIndex
 from models.voice.index import VoiceIndex
 from pipeline.encode import encode_mp3
-from pipeline.ingest.remote import RemoteSource
 from pipeline.ingest.workers import IngestWorkers, Start
 from pipeline.network.addresses import AddressPolicy
-from pipeline.pull import PulledSource, abandoned_threads
+from pipeline.pull import abandoned_threads
 from pipeline.report import StreamSpec
 from pipeline.retry import RetryBudget
 from pipeline.rooms import agora
 from pipeline.rooms.workers import RoomWorkers
-from pipeline.source import Position, Source
 from pipeline.stream import Stages
 
 log = structlog.get_logger()
@@ -173,14 +173,17 @@ async def _furnish(settings: Settings, url: str, house: AsyncExitStack) -> _Part
     house.push_async_callback(outbox.stop)
     accounts = Accounts(settings.accounts)
     recorded = await house.enter_async_context(
-        recorded_media(settings, accounts, ledger, outbox, storage.stores, addresses, metrics)
+        recorded_media(settings, accounts, ledger, outbox, storage, addresses, metrics)
     )
     sdk = await asyncio.to_thread(agora.environment, os.environ)
     contract = AudioStreamContract(analysis.taxonomy, settings.accounts, agora_sdk=bool(sdk))
     start = Start(INGEST_MODULE, settings.network, settings.logs)
     ingest = _ingest(settings, start, metrics)
     rooms = RoomWorkers(replace(start, environ=sdk), on_lost=metrics.ingest_restarts.inc)
-    stages = _stages(settings, analysis, addresses, ingest, rooms, storage.clips)
+    sources = Sources(
+        settings.network, addresses, ingest if settings.ingest.processes else None, rooms, JsonAsker(session)
+    )
+    stages = _stages(settings, analysis, sources, storage.clips)
     admission = Admission(
         analysis.recognition,
         settings.recogniser.max_load,
@@ -266,24 +269,15 @@ def _ingest(settings: Settings, start: Start, metrics: Metrics) -> IngestWorkers
 def _stages(
     settings: Settings,
     analysis: Analysis,
-    addresses: AddressPolicy,
-    ingest: IngestWorkers,
-    rooms: RoomWorkers,
+    sources: Sources,
     store: ClipStore,
 ) -> Stages:
-    def open_source(spec: StreamSpec, position: Position) -> Source:
-        if spec.channel is not None:
-            return RemoteSource(rooms, spec.channel, position, name=spec.stream_id)
-        if settings.ingest.processes:
-            return RemoteSource(ingest, spec.url, position, name=spec.stream_id)
-        return PulledSource(spec.url, position, addresses, settings.network, name=spec.stream_id)
-
     def retries(spec: StreamSpec) -> RetryBudget:
         return RetryBudget(spec.backoff)
 
     encode = partial(encode_mp3, bit_rate_kbps=settings.clips.bit_rate_kbps)
     clips = ClipWriter(store, encode, analysis.executor)
-    return Stages(open_source, analysis.analyser, clips, retries, settings.recogniser.max_delay_s)
+    return Stages(sources.open, analysis.analyser, clips, retries, settings.recogniser.max_delay_s)
 
 
 def _routes(settings: Settings, parts: _Parts, doors: Doors) -> web.Application:

@@ -21,6 +21,7 @@ from models.voice import index as voices
 from models.voice.age import AgeDetector
 from models.voice.enrolled import EnrolledVoiceDetector
 from models.voice.gender import GenderDetector
+from models.voice.gender_network import InaGenderNetwork
 from models.voice.index import VoiceIndex
 from models.voice.liveness import LivenessDetector
 from models.voice.minor import MinorDetector
@@ -43,7 +44,12 @@ class Listening:
 def load_senses(settings: Settings, spans: AudioSpanDetector) -> Senses:
     """Load the models that several detectors listen with; blocking. Raises WeightsError."""
     cache = WeightsCache(cache_folder(settings.recogniser.cache_dir))
-    return Senses(spans, YamnetTagger(cache.ensure("yamnet")), VoiceprintEmbedder(cache.ensure("voiceprint")))
+    return Senses(
+        spans,
+        YamnetTagger(cache.ensure("yamnet")),
+        VoiceprintEmbedder(cache.ensure("voiceprint")),
+        InaGenderNetwork(cache.ensure("gender")),
+    )
 
 
 def load_listener(settings: Settings, spans: AudioSpanDetector) -> Listening:

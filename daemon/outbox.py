@@ -17,7 +17,8 @@ import structlog
 from config.errors import AudiowardenError
 from config.settings import CallbackSettings
 from daemon.ledger.interfaces import DeadLetters, History, Lease, LedgerError, Record, Saving, WorkQueue
-from daemon.logs import tell, tell_kind
+from daemon.logs import tell_kind
+from daemon.patience import patiently
 from daemon.signing import UNSIGNED, Signer
 from pipeline.retry import Backoff
 
@@ -30,7 +31,6 @@ MAX_FAILING_IN_FLIGHT = MAX_IN_FLIGHT // 2
 MAX_FAILING_KNOWN = 4096
 TAKE_WAIT_S = 2.0
 """Also how soon callbacks are noticed that another process put back (`audiowarden callbacks replay`)."""
-LEDGER_RETRY_S = 1.0
 FLUSH_S = 5.0
 """At the end: how long callbacks that are due may still be sent before the rest is left to the next start."""
 MAX_ANSWER_BYTES = 64 * 1024
@@ -171,12 +171,7 @@ class Outbox:
         """Take what is due and send it, as far as there are slots; runs until cancelled."""
         while True:
             self._slot_freed.clear()
-            try:
-                leases = await self._take()
-            except LedgerError as error:
-                tell("ledger_unavailable", error)
-                await asyncio.sleep(LEDGER_RETRY_S)
-                continue
+            leases = await patiently(self._take)
             for lease in leases or ():
                 self._begin(lease)
             if self._stopping and leases == [] and not self._sending:
@@ -242,12 +237,7 @@ class Outbox:
             self._failing.add(lease.lane)
         elif not reason:
             self._failing.discard(lease.lane)
-        while True:
-            try:
-                return await self._settle(lease, reason)
-            except LedgerError as error:
-                tell("ledger_unavailable", error)
-                await asyncio.sleep(LEDGER_RETRY_S)
+        await patiently(lambda: self._settle(lease, reason))
 
     async def _settle(self, lease: Lease, reason: str) -> None:
         """Remove a delivered callback; give a failed one back, or bury it after its last attempt."""

@@ -1,4 +1,4 @@
-"""Repeats writes while the ledger is away."""
+"""Repeats what is asked of the ledger while it is away."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 async def patiently(operation: Callable[[], Awaitable[T]]) -> T:
-    """Repeat a write until the ledger takes it: a stream rather waits, visibly, than loses a result."""
+    """Repeat an operation until the ledger does it: work rather waits, visibly, than is lost."""
     while True:
         try:
             return await operation()

@@ -16,12 +16,12 @@ from daemon.contracts.tvu.polling import PolledExports
 from daemon.contracts.tvu.routes import AUDIO_AT_ONCE, TvuRoutes
 from daemon.contracts.vod.access import Projects
 from daemon.contracts.vod.assets import Assets
-from daemon.contracts.vod.audio import make_audio
 from daemon.contracts.vod.extraction import KIND, Extraction
 from daemon.contracts.vod.registration import Registration
 from daemon.contracts.vod.routes import VodRoutes
 from daemon.exports.exporter import Exporter
 from daemon.exports.sources import Sources
+from daemon.exports.whole_audio import make_whole_audio
 from daemon.jobs.durable import DurableJobs
 from daemon.jobs.gauges import JobGauges
 from daemon.jobs.interfaces import JobKind
@@ -30,6 +30,7 @@ from daemon.ledger.interfaces import Ledger
 from daemon.metrics import Metrics
 from daemon.outbox import Outbox
 from daemon.storage.interfaces import Stores
+from daemon.storage.opened import Storage
 from pipeline.network.addresses import AddressPolicy
 from pipeline.recording.web import WebLibrary
 
@@ -51,20 +52,21 @@ async def recorded_media(
     accounts: Accounts,
     ledger: Ledger,
     outbox: Outbox,
-    stores: Stores,
+    storage: Storage,
     addresses: AddressPolicy,
     metrics: Metrics,
 ) -> AsyncIterator[RecordedMedia]:
     """Make it all; `jobs.run` and `jobs.drain` are the caller's to call. Raises AudiowardenError."""
     # Audio that a client waits for has threads of its own beside the jobs'.
     threads = settings.jobs.at_once + AUDIO_AT_ONCE
-    workshop = await asyncio.to_thread(Workshop, settings.data_dir, threads)
+    workshop = await asyncio.to_thread(Workshop, settings.data_dir, threads, settings.jobs.max_result_bytes)
     try:
         projects = Projects(settings.accounts, accounts)
         projects.check_notifications(addresses)
         assets = Assets(ledger.documents)
-        sources = Sources(stores, lambda: WebLibrary(addresses, settings.network))
-        extraction = Extraction(assets, projects, stores, outbox, workshop, sources, make_audio)
+        stores = storage.stores
+        sources = _sources(stores, addresses, settings)
+        extraction = Extraction(assets, projects, stores, outbox, workshop, sources, make_whole_audio)
         sealing = _sealing_keys(settings)
         exporter = Exporter(stores, sources, workshop, sealing)
         kinds: dict[str, JobKind] = {KIND: extraction.kind, EXPORT: JobKind(exporter.work)}
@@ -73,10 +75,17 @@ async def recorded_media(
         metrics.collect(JobGauges(jobs))
         registration = Registration(assets, stores, addresses)
         vod = VodRoutes(projects, assets, registration, jobs, stores, metrics)
-        tvu = TvuRoutes(accounts, exporter, PolledExports(jobs, stores), metrics, sealing)
+        # Its clients wait for audio.
+        waited_for = _sources(storage.waited_for, addresses, settings)
+        at_once = Exporter(storage.waited_for, waited_for, workshop, sealing)
+        tvu = TvuRoutes(accounts, at_once, PolledExports(jobs, stores), metrics, sealing)
         yield RecordedMedia(jobs, vod, tvu)
     finally:
         workshop.close()
+
+
+def _sources(stores: Stores, addresses: AddressPolicy, settings: Settings) -> Sources:
+    return Sources(stores, lambda bench: WebLibrary(addresses, settings.network, bench))
 
 
 def _sealing_keys(settings: Settings) -> dict[str, bytes]:

@@ -14,10 +14,10 @@ from daemon.admission import Admission, Load, demand_of
 from daemon.contracts.interfaces import StreamCall, StreamContract
 from daemon.ledger.interfaces import Lease, LedgerError, Renewal, WorkQueue
 from daemon.live import Live
-from daemon.logs import tell, tell_kind
+from daemon.logs import tell_kind
 from daemon.metrics import Metrics
 from daemon.outbox import Outbox
-from daemon.patience import LEDGER_RETRY_S, patiently
+from daemon.patience import patiently
 from daemon.sink import StreamSink
 from pipeline.report import StreamEnd
 from pipeline.room import stream_of
@@ -143,12 +143,7 @@ class Registry:
                 # What is put down is due again at once: taking it would give it back for ever.
                 await asyncio.sleep(TAKE_WAIT_S)
                 continue
-            try:
-                leases = await self._take()
-            except LedgerError as error:
-                tell("ledger_unavailable", error)
-                await asyncio.sleep(LEDGER_RETRY_S)
-                continue
+            leases = await patiently(self._take)
             for lease in leases:
                 task = asyncio.create_task(self._moderate(lease), name=f"stream {lease.key}")
                 self._tasks.add(task)

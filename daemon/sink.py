@@ -63,6 +63,8 @@ class StreamSink:
             recent = {user: place for user, place in self._places.items() if place >= window.place - 1}
             self._places = recent | {window.user: window.place}
             self._live.voices = len(self._places)
+            # A room of which it was told that it stalled may bring windows of those who are known.
+            self._live.heard = True
         self._metrics.analysed(window, analysis)
         if demand_of(self._call.spec).words:
             self._admission.recognised(analysis.recognised)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from config.taxonomy import RiskType
 from models.interfaces import (
     SAMPLE_RATE_HZ,
     AudioSpanDetector,
+    GenderTeller,
     Samples,
     Scores,
     SoundTagger,
@@ -27,6 +29,7 @@ SPEECH_RMS = 0.05
 MASK_RMS = 0.001
 """34 dB below speech. Without it the empty bands of a clean line count, and with noise 20 dB below the voice
 one of four windows is recognised instead of nearly all: docs/accuracy.md."""
+USUAL_SAMPLES = 10 * SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Senses:
     spans: AudioSpanDetector
     tagger: SoundTagger
     embedder: SpeakerEmbedder
+    gender: GenderTeller
 
 
 class Hearing:
@@ -45,9 +49,13 @@ class Hearing:
     """
 
     def __init__(
-        self, samples: Samples, senses: Senses, before: Samples | None = None, spans: AudioSpans | None = None
+        self,
+        samples: Samples,
+        senses: Senses,
+        before: Samples | None = None,
+        spans: Callable[[], AudioSpans] | None = None,
     ) -> None:
-        """`spans` spares asking again what is known already."""
+        """`spans` tells what others may have asked already; None: nobody has."""
         self.samples = samples
         self.before = before
         self._senses = senses
@@ -56,7 +64,7 @@ class Hearing:
     @cached_property
     def spans(self) -> AudioSpans:
         """Where somebody speaks or sings, and where music plays."""
-        return self._spans if self._spans is not None else self._senses.spans.detect(self.samples)
+        return self._spans() if self._spans is not None else self._senses.spans.detect(self.samples)
 
     @cached_property
     def scores(self) -> Scores:
@@ -76,6 +84,11 @@ class Hearing:
     def voiceprint(self) -> Voiceprint | None:
         """Of the one who speaks; None when too little is spoken."""
         return self._senses.embedder.embed(conditioned(self.speech))
+
+    @cached_property
+    def female_log_odds(self) -> float | None:
+        """How much speaks for a woman; None when too little is spoken."""
+        return self._senses.gender.female_log_odds(self.speech)
 
     @cached_property
     def pitch(self) -> Pitch:
@@ -105,8 +118,14 @@ def conditioned(speech: Samples) -> Samples:
     A voiceprint is to tell neither how far the microphone is nor how clean the line.
     """
     rms = float(np.sqrt(np.mean(np.square(speech)))) if len(speech) else 0.0
-    mask = np.random.default_rng(0).standard_normal(len(speech), np.float32)
-    return (speech * (SPEECH_RMS / max(rms, 1e-6)) + mask * MASK_RMS).astype(np.float32)
+    levelled: Samples = speech * np.float32(SPEECH_RMS / max(rms, 1e-6))
+    return levelled + _mask(max(len(speech), USUAL_SAMPLES))[: len(speech)]
+
+
+@lru_cache(maxsize=2)
+def _mask(length: int) -> Samples:
+    """Return white noise; a longer one begins with a shorter one. A window's is made once."""
+    return np.random.default_rng(0).standard_normal(length, np.float32) * np.float32(MASK_RMS)
 
 
 def without(

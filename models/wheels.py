@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -111,11 +112,12 @@ def _watch(process: subprocess.Popen[bytes], folder: Path, total_bytes: int, pro
 def _arrived(folder: Path) -> int:
     """Bytes of all wheels below `folder`; pip copies a finished one, so the same name counts once."""
     sizes: dict[str, int] = {}
-    for path in folder.rglob("*.whl"):
-        try:
-            sizes[path.name] = max(sizes.get(path.name, 0), path.stat().st_size)
-        except FileNotFoundError:
-            continue
+    # pip deletes folders meanwhile: walk passes over what is gone, where rglob raises.
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(".whl"):
+                with contextlib.suppress(FileNotFoundError):
+                    sizes[name] = max(sizes.get(name, 0), (Path(place) / name).stat().st_size)
     return sum(sizes.values())
 
 

@@ -18,7 +18,7 @@ from pipeline.language import spoken_language
 from pipeline.listen import Listener
 from pipeline.report import Finding, RiskLevel, StreamSpec
 from pipeline.screen import Route, Screen
-from pipeline.speech import Activity, SpeechGate, is_plain_speech
+from pipeline.speech import Activity, SpeechGate, by_opinion, is_plain_speech
 from pipeline.tongue import UNKNOWN, Tongue
 from pipeline.transcriber import Transcriber
 from pipeline.verdict import judge
@@ -122,8 +122,8 @@ class Analyser:
                 utterance = _utterance(spec, samples, tongue)
                 transcript, route = await self._transcribe(spec, voice, window, utterance, before, deadline)
                 tongue = tongue.after(transcript, utterance.language)
-            if activity.assumed and not is_plain_speech(transcript):
-                activity = await self._run(partial(self._gate.judge, samples, window.speech_share))
+            if activity.assumed and activity.opinion is not None and not is_plain_speech(transcript):
+                activity = await self._run(partial(by_opinion, activity.opinion))
                 transcript = transcript if activity.worth else EMPTY_TRANSCRIPT
             sounds = await listening
         finally:
@@ -180,7 +180,7 @@ class Analyser:
         if self._listener is None or not self._listener.listens(spec.risks):
             return []
         before = to_samples(previous.pcm) if previous is not None and previous.pcm is not None else None
-        return await self._run(partial(self._listener.hear, spec.risks, samples, before, activity.spans))
+        return await self._run(partial(self._listener.hear, spec.risks, samples, before, activity.opinion))
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,9 +56,20 @@ class Window:
         return self.started_at + len(self.pcm) / SAMPLE_RATE_HZ
 
 
+class Loss(StrEnum):
+    """Why a window was given up."""
+
+    OVERLOAD = "overload"
+    """Those before it were not taken in time."""
+    SURPLUS = "surplus"
+    """More users of a room talk than are listened to at once."""
+    UNHEARD = "unheard"
+    """A user of a room is said to talk, but his stream cannot be pulled."""
+
+
 @dataclass(frozen=True, slots=True)
 class LostWindow:
-    """A window of a live stream that had to be given up, because those before it were not taken in time."""
+    """A window of a live stream that had to be given up."""
 
     index: int
     origin: float
@@ -65,8 +77,7 @@ class LostWindow:
     heard_s: float
     user: str | None = None
     slot: int | None = None
-    surplus: bool = False
-    """Whether it was given up because more users talk than are listened to at once."""
+    loss: Loss = Loss.OVERLOAD
 
     @property
     def place(self) -> int:

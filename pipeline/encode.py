@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -39,6 +40,12 @@ class EncodeError(AudiowardenError):
     """The audio cannot be encoded, or the result not be written."""
 
 
+class NoRoomError(EncodeError):
+    """There is no room for the result on the disk: later there may be."""
+
+    retryable = True
+
+
 class AudioForm(StrEnum):
     """The kinds of audio files, by their usual suffix."""
 
@@ -66,6 +73,9 @@ class _Recipe:
     channel_bit_rate: int = 0
 
 
+# The index goes before the media, so that players begin before they have all of it. FFmpeg moves the media
+# for it within the file, a piece as large as the index at a time.
+_INDEX_FIRST = {"movflags": "+faststart"}
 # 7 of 0..9: a third of the default's time, for speech without an audible loss.
 _LAME = {"compression_level": "7"}
 _RECIPES = {
@@ -87,7 +97,7 @@ _RECIPES = {
         (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000),
         # FFmpeg's slow coder takes 2.5 times as long for a gain that a few more bits make up for.
         {"aac_coder": "fast"},
-        {"movflags": "+faststart"},
+        _INDEX_FIRST,
         80_000,
     ),
     AudioForm.OGG: _Recipe(
@@ -112,9 +122,9 @@ _TS_CODECS = {
 """FFmpeg would write any other into MPEG-TS as data that nobody can play."""
 _CONTAINER_OPTIONS = {
     # Stamps before 0 become an edit list: what lies there is decoded, but not shown.
-    "mp4": {"avoid_negative_ts": "disabled"},
-    "mov": {"avoid_negative_ts": "disabled"},
-    "ipod": {"movflags": "+faststart"},
+    "mp4": {"avoid_negative_ts": "disabled", **_INDEX_FIRST},
+    "mov": {"avoid_negative_ts": "disabled", **_INDEX_FIRST},
+    "ipod": _INDEX_FIRST,
 }
 
 
@@ -130,6 +140,7 @@ class AudioFile:
     def __init__(self, target: Path, form: AudioForm, rate_hz: int, layout: str = "mono") -> None:
         """`rate_hz` is one of `nearest_rate_hz`, `layout` mono or stereo."""
         recipe = _RECIPES[form]
+        self._target = target
         self.codec = recipe.codec.removeprefix("lib").removesuffix("lame")
         self.rate_hz = rate_hz
         self.channels = 1 if layout == "mono" else 2
@@ -137,7 +148,7 @@ class AudioFile:
         self._resampler: AudioResampler | None = None
         self._form: tuple[str, str, int] | None = None
         self._samples = 0
-        with _explaining():
+        with explaining():
             self._container = av.open(
                 _file_url(target),
                 "w",
@@ -160,13 +171,13 @@ class AudioFile:
         """Write mono samples of the file's rate."""
         frame = AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate = self.rate_hz
-        with _explaining():
+        with explaining():
             self._encode(frame)
 
     def write_frame(self, frame: AudioFrame) -> None:
         """Write a decoded frame of any kind. Its time stamp is not looked at."""
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
-        with _explaining():
+        with explaining():
             if self._resampler is None or form != self._form:
                 self._drain()
                 self._form = form
@@ -183,10 +194,12 @@ class AudioFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Complete the file; after an error it is left as it is, for the caller to throw away."""
+        """Complete the file; after an error there is none."""
         try:
-            with _explaining():
-                if kind is None:
+            with explaining():
+                if kind is not None:
+                    _give_up(self._target)
+                else:
                     self._drain()
                     self._container.mux(self._stream.encode(None))
                 self._container.close()
@@ -220,9 +233,10 @@ class PacketFile:
 
         Raises RecordingError when the container cannot hold a stream.
         """
+        self._target = target
         self._packets = self._broken = 0
         options = {"output_ts_offset": f"{later_s:.6f}", **_CONTAINER_OPTIONS.get(container, {})}
-        with _explaining():
+        with explaining():
             self._container = av.open(_file_url(target), "w", format=container, container_options=options)
             try:
                 self.streams = [self._add(stream, container) for stream in streams]
@@ -237,7 +251,7 @@ class PacketFile:
         """
         rest = iter(packets)
         self._packets += len(packets)
-        with _explaining():
+        with explaining():
             while not self._mux(rest):
                 self._broken += 1
         if self._broken >= MIN_BROKEN and self._broken * 2 > self._packets:
@@ -249,10 +263,12 @@ class PacketFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Complete the file; after an error it is left as it is, for the caller to throw away."""
+        """Complete the file; after an error there is none."""
         broken = self._broken == self._packets
         try:
-            with _explaining():
+            with explaining():
+                if kind is not None:
+                    _give_up(self._target)
                 self._container.close()
         except EncodeError as failure:
             broken = broken or not _is_hosts(failure.__cause__)
@@ -308,7 +324,7 @@ def _encode(pcm: Pcm, bit_rate_kbps: int) -> bytes:
 
 def encode_jpeg(frame: VideoFrame) -> bytes:
     """Encode a decoded picture in its own size. Raises EncodeError."""
-    with _explaining():
+    with explaining():
         encoder = CodecContext.create("mjpeg", "w")
         encoder.width, encoder.height = frame.width, frame.height
         encoder.pix_fmt = "yuvj420p"
@@ -325,16 +341,25 @@ def _is_hosts(error: BaseException | None) -> bool:
     return isinstance(error, OSError | MemoryError)
 
 
+def _give_up(target: Path) -> None:
+    """Remove a file that is still being written: FFmpeg, which finds it by its name, moves no index then."""
+    # Never a device, such as /dev/full.
+    if target.is_file():
+        target.unlink()
+
+
 def _file_url(target: Path) -> str:
     # The prefix keeps a name such as "pipe:1" a file name.
     return f"file:{target.absolute()}"
 
 
 @contextmanager
-def _explaining() -> Iterator[None]:
-    """Raise what keeps FFmpeg from encoding or writing as EncodeError."""
+def explaining() -> Iterator[None]:
+    """Raise what keeps a result from being encoded or written as EncodeError."""
     try:
         yield
     except (FFmpegError, OSError, ValueError, MemoryError) as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise NoRoomError("there is no room for the result on the disk of the daemon") from error
         why = getattr(error, "strerror", None) or type(error).__name__
         raise EncodeError(f"the result cannot be written: {why}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from config.taxonomy import RiskType
 from models.hearing import Hearing, Senses, SoundDetector
@@ -42,11 +42,12 @@ class Listener:
         risks: frozenset[RiskType],
         samples: Samples,
         before: Samples | None,
-        spans: AudioSpans | None,
+        spans: Callable[[], AudioSpans] | None,
     ) -> list[SoundFinding]:
         """Return what was asked for and found, the more probable first; nothing where nothing is audible.
 
-        `before` is the window before, `spans` what is known of this one already. Raises RecognitionError.
+        `before` is the window before; `spans` tells of this one what others may have asked already.
+        Raises RecognitionError.
         """
         began = time.monotonic()
         found = self._hear(risks, samples, before, spans)
@@ -69,7 +70,7 @@ class Listener:
         risks: frozenset[RiskType],
         samples: Samples,
         before: Samples | None,
-        spans: AudioSpans | None,
+        spans: Callable[[], AudioSpans] | None,
     ) -> list[SoundFinding]:
         wanted = [detector for detector in self._detectors if detector.risks & risks]
         if not wanted or not audible(samples):

@@ -7,9 +7,10 @@ from enum import StrEnum
 
 from config.taxonomy import Label, RiskType
 from models.results import EMPTY_TRANSCRIPT, ListMatch, SoundFinding, Span, Transcript
-from pipeline.audio import WINDOW_S
+from pipeline.audio import WINDOW_S, Loss
 from pipeline.retry import PULL_BACKOFF, Backoff
 from pipeline.rooms.channel import Channel
+from pipeline.rooms.roster import PulledRoom
 from pipeline.source import SourceFault
 
 
@@ -45,10 +46,10 @@ class Finding:
 class Failure(StrEnum):
     """Why a window could not be moderated."""
 
-    OVERLOAD = "overload"
+    OVERLOAD = Loss.OVERLOAD.value
     MODEL = "model"
-    SURPLUS = "surplus"
-    """More users of a room talk than are listened to at once."""
+    SURPLUS = Loss.SURPLUS.value
+    UNHEARD = Loss.UNHEARD.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +158,10 @@ class StreamSpec:
     """Whose voice it is, where a room has a stream for each user and this is one of them."""
     channel: Channel | None = None
     """What is joined in place of `url`."""
+    room: PulledRoom | None = None
+    """Whose users are pulled in place of `url`, each from an address of his own."""
 
     @property
     def separate(self) -> bool:
         """Whether it is a room whose users are listened to one by one."""
-        return self.channel is not None and not self.channel.mixed
+        return self.room is not None or (self.channel is not None and not self.channel.mixed)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from pipeline.audio import LostWindow, Window
 from pipeline.report import EventType, Gap, StreamEvent, StreamSpec
+from pipeline.rooms.pulled import PulledRoomSource
 from pipeline.rooms.voices import MAX_USERS
 from pipeline.source import Position, SourceError
-from pipeline.stream import GAP_S, Judgement, ReportSink, Stages, Stream, Voice
+from pipeline.stream import GAP_S, Judgement, ReportSink, Stages, Stream, Voice, next_window
 
 MAX_JUDGED = 2 * MAX_USERS
 """Windows that may be judged or wait to be told; beyond, the source decides what to give up."""
@@ -31,7 +32,8 @@ class RoomStream(Stream):
 
     An index belongs to a window of one user, and is used up before the window is told: a room's windows are
     numbered as they come, so that after a crash nothing else would tell that a number was given already.
-    Who is silent has no windows, so that silence is neither a stall nor a gap; a lost connection is.
+    Who is silent has no windows, so that silence is neither a stall nor a gap; a lost connection is. A roster
+    that fails is a stall: who is known goes on being heard, but nobody who comes.
     """
 
     def __init__(
@@ -40,11 +42,14 @@ class RoomStream(Stream):
         """As a `Stream`; `heard_s` is where on the timeline the last window ended."""
         super().__init__(spec, stages, sink, position, heard_s)
         self._voices: dict[str, tuple[Voice, asyncio.Lock]] = {}
+        self._blind = False
+        """Whether it was told that nobody says any more who is in the room."""
         self._away_since = position.origin and position.origin + heard_s
         """When the connection was lost, in seconds since the epoch; None while there is one."""
 
     async def _run_source(self) -> SourceError | None:
         error = await super()._run_source()
+        self._blind = False
         if error is not None and self._connected_before and self._away_since is None:
             self._away_since = self._stages.clock()
         return error
@@ -58,7 +63,23 @@ class RoomStream(Stream):
     async def _next(
         self, windows: AsyncIterator[Window | LostWindow]
     ) -> tuple[Window | LostWindow | None, bool]:
-        return await anext(windows, None), False
+        """Wait for the next window, and tell meanwhile of a roster that fails, and that it is back."""
+        following = asyncio.create_task(next_window(windows), name=f"next window {self.spec.stream_id}")
+        try:
+            while not following.done():
+                await asyncio.wait((following,), timeout=self._stages.stalled_s)
+                await self._tell_sight()
+            return await following, False
+        finally:
+            if not following.done():
+                following.cancel()
+                await asyncio.wait((following,))
+
+    async def _tell_sight(self) -> None:
+        blind = isinstance(self._source, PulledRoomSource) and self._source.blind
+        if blind is not self._blind and not self._ending.is_set():
+            self._blind = blind
+            await self._tell(EventType.STALLED if blind else EventType.RESUMED)
 
     async def _moderate(self) -> None:
         judged: asyncio.Queue[_Judged | StreamEvent | None] = asyncio.Queue(MAX_JUDGED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -48,6 +49,24 @@ def speech_share(pcm: Pcm) -> float:
     return speech / frames
 
 
+class Opinion:
+    """What the second opinion says of one window: asked once, by whichever thread needs it first."""
+
+    def __init__(self, detector: AudioSpanDetector, samples: Samples) -> None:
+        """`samples` must stay as they are."""
+        self._detector = detector
+        self._samples = samples
+        self._lock = threading.Lock()
+        self._spans: AudioSpans | None = None
+
+    def __call__(self) -> AudioSpans:
+        """Return the spans; blocking, 20 ms for 10 s the first time. Raises RecognitionError."""
+        with self._lock:
+            if self._spans is None:
+                self._spans = self._detector.detect(self._samples)
+            return self._spans
+
+
 @dataclass(frozen=True, slots=True)
 class Activity:
     """What goes on in a window."""
@@ -60,6 +79,8 @@ class Activity:
     """Taken for granted because the stream was talking just before; to be asked again if few words come."""
     spans: AudioSpans | None = field(default=None, compare=False)
     """What the second opinion heard, when it was asked."""
+    opinion: Opinion | None = field(default=None, compare=False)
+    """What tells it when it is needed after all."""
 
 
 class SpeechGate:
@@ -71,20 +92,26 @@ class SpeechGate:
         self._second_opinion = second_opinion
 
     def judge(self, samples: Samples, share: float, *, talking: bool = False) -> Activity:
-        """Judge a window by its samples and its `speech_share`; blocking, up to 40 ms for 10 s.
+        """Judge a window by its samples and its `speech_share`; blocking, up to 20 ms for 10 s.
 
         `talking` says that plain speech was heard in the window before: then the second opinion, which costs
-        a sixth of recognition, is spared as long as the share is that of talk.
+        a tenth of recognition, is spared as long as the share is that of talk.
         """
         if not audible(samples) or share < self._min_share:
             return Activity(silent=True, worth=False)
         if self._second_opinion is None:
             return Activity(silent=False, worth=True)
+        opinion = Opinion(self._second_opinion, samples)
         if talking and share >= TALK_SHARE:
-            return Activity(silent=False, worth=True, assumed=True)
-        spans = self._second_opinion.detect(samples)
-        worth = covered_s((*spans.speech, *spans.singing)) >= MIN_VOICE_S
-        return Activity(silent=not worth and not spans.music, worth=worth, spans=spans)
+            return Activity(silent=False, worth=True, assumed=True, opinion=opinion)
+        return by_opinion(opinion)
+
+
+def by_opinion(opinion: Opinion) -> Activity:
+    """Judge a window by the second opinion; blocking. Raises RecognitionError."""
+    spans = opinion()
+    worth = covered_s((*spans.speech, *spans.singing)) >= MIN_VOICE_S
+    return Activity(silent=not worth and not spans.music, worth=worth, spans=spans, opinion=opinion)
 
 
 def is_plain_speech(transcript: Transcript) -> bool:

@@ -255,7 +255,7 @@ class Stream:
     ) -> tuple[Window | LostWindow | None, bool]:
         """Wait for the next window, and tell of it when that takes too long; return whether it did."""
         # A task, because a generator that is cancelled within a timeout is over.
-        following = asyncio.create_task(_following(windows), name=f"next window {self.spec.stream_id}")
+        following = asyncio.create_task(next_window(windows), name=f"next window {self.spec.stream_id}")
         try:
             await asyncio.wait((following,), timeout=self._stages.stalled_s)
             stalled = not following.done()
@@ -296,8 +296,7 @@ class Stream:
     async def _judge(self, voice: Voice, window: Window | LostWindow) -> Judgement:
         if isinstance(window, Window):
             return await voice.judge(window, self._deadline())
-        failure = Failure.SURPLUS if window.surplus else Failure.OVERLOAD
-        return Judgement(self._stages.clock(), failure=failure)
+        return Judgement(self._stages.clock(), failure=Failure(window.loss))
 
     async def _tell_judgement(self, voice: Voice, window: Window | LostWindow, judgement: Judgement) -> None:
         """Report the window, if it is one that is to be reported."""
@@ -315,7 +314,8 @@ class Stream:
         return asyncio.get_running_loop().time() + self._stages.max_delay_s
 
 
-async def _following(windows: AsyncIterator[Window | LostWindow]) -> Window | LostWindow | None:
+async def next_window(windows: AsyncIterator[Window | LostWindow]) -> Window | LostWindow | None:
+    """Wait for the next window; None after the last."""
     return await anext(windows, None)
 
 

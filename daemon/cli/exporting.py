@@ -77,13 +77,14 @@ async def _export(source: str, export: Export, settings: Settings) -> Exported:
         # Also at the end, but it is better said before the work than after it.
         if not export.replace and await store.info(export.target.key) is not None:
             raise ObjectExistsError("the target exists: choose another, or --overwrite it")
-        sources = Sources(stores, lambda: WebLibrary(AddressPolicy(allow_private=True), settings.network))
+        addresses = AddressPolicy(allow_private=True)
+        sources = Sources(stores, lambda bench: WebLibrary(addresses, settings.network, bench))
         with (
             tempfile.TemporaryDirectory(prefix="audiowarden-") as scratch,
             Progress(*COLUMNS, console=Console(stderr=True), transient=True) as progress,
         ):
             task = progress.add_task(Path(export.target.key).name, total=1.0)
-            workshop = Workshop(Path(scratch), THREADS)
+            workshop = Workshop(Path(scratch), THREADS, settings.jobs.max_result_bytes)
             try:
                 return await Exporter(stores, sources, workshop, {}).export(
                     "", export, lambda share: progress.update(task, completed=share)

@@ -9,18 +9,16 @@ from pathlib import Path
 
 from config.errors import AudiowardenError
 from config.settings import Settings
-from daemon.exports.export import MediaSource, StoredObject, WebAddress
+from daemon.exports.export import MediaSource, WebAddress
 from daemon.storage.addresses import SignedAddresses
 from daemon.storage.folder import FolderStore
-from daemon.storage.interfaces import Location, ObjectStore
+from daemon.storage.interfaces import Location, ObjectStore, Place
 from daemon.storage.keys import checked_key
-from daemon.storage.s3.clients import Deadlines, S3Clients
+from daemon.storage.s3.clients import WAITED_FOR, S3Clients
 from daemon.storage.s3.store import S3Store
 from daemon.storage.tree import PARTS
 
 CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d+)?)", re.ASCII)
-DEADLINES = Deadlines(patience_s=10.0)
-"""Somebody waits: a store that is away is not asked again for long."""
 
 
 class PlaceError(AudiowardenError):
@@ -53,7 +51,7 @@ class TerminalStores:
 @asynccontextmanager
 async def terminal_stores(settings: Settings) -> AsyncIterator[TerminalStores]:
     """Open the stores, and close them."""
-    clients = S3Clients(settings.storage.s3, DEADLINES)
+    clients = S3Clients(settings.storage.s3, WAITED_FOR)
     stores = TerminalStores(clients)
     try:
         yield stores
@@ -69,13 +67,13 @@ def source_of(text: str) -> MediaSource:
     return target_of(text)
 
 
-def target_of(text: str) -> StoredObject:
+def target_of(text: str) -> Place:
     """Return where something is stored. Raises PlaceError, StorageError."""
     if text.startswith("s3://"):
         bucket, _, key = text.removeprefix("s3://").partition("/")
         if not bucket or not key:
             raise PlaceError(f"{text} should be s3://BUCKET/KEY")
-        return StoredObject(Location(bucket), checked_key(key))
+        return Place(Location(bucket), checked_key(key))
     if "://" in text:
         raise PlaceError(f"{text} should be a file or s3://BUCKET/KEY (or, to read, an http address)")
     path = Path(text).expanduser()
@@ -84,7 +82,7 @@ def target_of(text: str) -> StoredObject:
     folder = path.parent.resolve()
     if not folder.is_dir():
         raise PlaceError(f"{text}: there is no such folder")
-    return StoredObject(Location(region=str(folder)), path.name)
+    return Place(Location(region=str(folder)), path.name)
 
 
 def seconds_of(text: str) -> float:

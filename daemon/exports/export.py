@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from daemon.storage.interfaces import Location
+from daemon.storage.interfaces import Place
 from pipeline.recording.recording import Recording, RecordingError, RecordingFault
 
 
@@ -54,21 +54,13 @@ CONTENT_TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class StoredObject:
-    """An object in a store."""
-
-    location: Location
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
 class WebAddress:
     """Media behind an http or https address."""
 
     url: str
 
 
-MediaSource = StoredObject | WebAddress
+MediaSource = Place | WebAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +118,7 @@ class Export:
     """The first one that is there is taken."""
     span: Span
     form: Form
-    target: StoredObject
+    target: Place
     replace: bool = True
     """Whether an object in the target's place is replaced."""
     mono: bool = False
@@ -147,7 +139,7 @@ class Export:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Export:
-        """Build it from what `document` returned."""
+        """Build it from what `document` returned. Raises ValueError for what is none."""
         return _EXPORTS.validate_python(document)
 
 

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from config.errors import AudiowardenError
-from daemon.exports.export import AUDIO_FORMS, Export, Exported, Form, MediaSource, StoredObject
+from daemon.exports.export import AUDIO_FORMS, Export, Exported, Form, MediaSource
 from daemon.exports.joining import check_reach, joinable, pieces_of
 from daemon.exports.making import Cut, Making
 from daemon.exports.playlists import playlist_document
 from daemon.exports.sealing import seal
 from daemon.exports.sources import OpenLibrary, Sources
-from daemon.jobs.interfaces import Job, JobFailedError
-from daemon.jobs.workshop import Workshop, chunks_of
-from daemon.storage.interfaces import CannotJoinError, MissingObjectError, ObjectStore, StorageError, Stores
+from daemon.exports.storing import MADE, store_file
+from daemon.jobs.interfaces import Job, JobFailedError, NotUnderstoodError
+from daemon.jobs.workshop import Workshop
+from daemon.storage.interfaces import (
+    CannotJoinError,
+    MissingObjectError,
+    ObjectStore,
+    Place,
+    StorageError,
+    Stores,
+)
 from daemon.storage.once import once
 from pipeline.recording.opening import open_recording
 from pipeline.recording.recording import Recording, RecordingError, RecordingFault
 
 log = structlog.get_logger()
 
-MADE = 0.9
-"""The share of progress at which the result is made, and has to be stored."""
 Tell = Callable[[float], None]
 
 
@@ -55,7 +61,10 @@ class Exporter:
 
     async def work(self, job: Job) -> Mapping[str, Any]:
         """Do an export as a job (a `JobWork`)."""
-        export = Export.of(job.request)
+        try:
+            export = Export.of(job.request)
+        except ValueError:
+            raise NotUnderstoodError from None
         try:
             exported = await self.export(job.account, export, job.tell_progress)
         except (RecordingError, StorageError) as error:
@@ -65,28 +74,29 @@ class Exporter:
     async def export(self, account: str, export: Export, tell_progress: Tell) -> Exported:
         """Do an export; when it fails or is cancelled, nothing is left behind.
 
-        Raises RecordingError, StorageError, EncodeError, WorkshopError, JobFailedError.
+        Raises RecordingError, StorageError, EncodeError, WorkshopError, TooLargeError, JobFailedError.
         """
-        opened = await self._open(export)
-        try:
-            cut = _cut_of(opened.recording, export)
-            if export.form in (Form.PLAYLIST, Form.SEALED_PLAYLIST):
-                exported = await self._playlist(account, export, opened, cut)
-            else:
-                exported = await self._join(export, opened, cut) or await self._make(
-                    export, opened, cut, tell_progress
-                )
-        finally:
-            opened.library.cancel()
+        async with self._workshop.bench() as bench:
+            opened = await self._open(export, bench)
+            try:
+                cut = _cut_of(opened.recording, export)
+                if export.form in (Form.PLAYLIST, Form.SEALED_PLAYLIST):
+                    exported = await self._playlist(account, export, opened, cut)
+                else:
+                    exported = await self._join(export, opened, cut) or await self._make(
+                        export, opened, cut, bench, tell_progress
+                    )
+            finally:
+                opened.library.cancel()
         tell_progress(1.0)
         return exported
 
-    async def _open(self, export: Export) -> _Opened:
+    async def _open(self, export: Export, bench: Path) -> _Opened:
         """Open the first source that is there. Raises the first one's error when none is."""
         missing: AudiowardenError | None = None
         for source in export.sources:
             try:
-                return await self._open_source(source, picture=export.form not in AUDIO_FORMS)
+                return await self._open_source(source, bench, picture=export.form not in AUDIO_FORMS)
             except (RecordingError, StorageError) as error:
                 if missing is None and not is_missing(error):
                     raise
@@ -96,8 +106,8 @@ class Exporter:
                 missing = missing or error
         raise missing or RecordingError(RecordingFault.MISSING, "no source is named")
 
-    async def _open_source(self, source: MediaSource, *, picture: bool) -> _Opened:
-        library, name = self._sources.open(source)
+    async def _open_source(self, source: MediaSource, bench: Path, *, picture: bool) -> _Opened:
+        library, name = self._sources.open(source, bench)
         try:
             recording = await self._workshop.run(
                 lambda _: open_recording(library, name, picture=picture), library.cancel
@@ -108,7 +118,7 @@ class Exporter:
         return _Opened(source, library, recording)
 
     async def _playlist(self, account: str, export: Export, opened: _Opened, cut: Cut) -> Exported:
-        location = opened.source.location if isinstance(opened.source, StoredObject) else None
+        location = opened.source.location if isinstance(opened.source, Place) else None
         # A day of segments takes a while to write down.
         document = await asyncio.to_thread(
             playlist_document,
@@ -123,18 +133,24 @@ class Exporter:
             if account not in self._keys:
                 raise JobFailedError("the account has no key for encrypted playlists any more")
             document = seal(self._keys[account], document)
-        await self._put(export, once(document))
+        await self._store_of(export).put(
+            export.target.key,
+            once(document),
+            content_type=export.form.content_type,
+            replace=export.replace,
+        )
         return cut.exported(cut.start_s, cut.duration_s)
 
     async def _join(self, export: Export, opened: _Opened, cut: Cut) -> Exported | None:
         """Let the store join whole segments; None: it cannot, or shall not."""
         source = opened.source
-        if export.form is not Form.TS or not export.join or not isinstance(source, StoredObject):
+        if export.form is not Form.TS or not export.join or not isinstance(source, Place):
             return None
         try:
             check_reach(source.location, export.target.location)
             segments = joinable(opened.recording, cut.start_s, cut.end_s)
             pieces = await pieces_of(self._stores.at(source.location), source.location, segments)
+            self._workshop.check_size(sum(piece.length for piece in pieces))
             await self._store_of(export).join(
                 export.target.key, pieces, content_type=export.form.content_type, replace=export.replace
             )
@@ -144,30 +160,32 @@ class Exporter:
         start_s, end_s = segments[0].start_s, segments[-1].end_s
         return cut.exported(start_s, end_s - start_s, joined=True)
 
-    async def _make(self, export: Export, opened: _Opened, cut: Cut, tell_progress: Tell) -> Exported:
-        async with self._workshop.bench() as bench:
-            target = bench / f"result.{export.form.value}"
+    async def _make(
+        self, export: Export, opened: _Opened, cut: Cut, bench: Path, tell_progress: Tell
+    ) -> Exported:
+        target = bench / f"result.{export.form.value}"
 
-            def make(cancelled: Callable[[], bool]) -> Exported:
-                return Making(
-                    export,
-                    opened.recording,
-                    opened.library,
-                    cut,
-                    target,
-                    lambda share: tell_progress(share * MADE),
-                    cancelled,
-                ).make()
+        def make(cancelled: Callable[[], bool]) -> Exported:
+            return Making(
+                export,
+                opened.recording,
+                opened.library,
+                cut,
+                target,
+                lambda share: tell_progress(share * MADE),
+                cancelled,
+            ).make()
 
-            exported = await self._workshop.run(make, opened.library.cancel)
-            async with aclosing(chunks_of(target, lambda _: None)) as chunks:
-                await self._put(export, chunks)
-        return exported
-
-    async def _put(self, export: Export, data: AsyncIterator[bytes]) -> None:
-        await self._store_of(export).put(
-            export.target.key, data, content_type=export.form.content_type, replace=export.replace
+        exported = await self._workshop.run(make, opened.library.cancel, target)
+        await store_file(
+            target,
+            self._store_of(export),
+            export.target.key,
+            export.form.content_type,
+            tell_progress,
+            replace=export.replace,
         )
+        return exported
 
     def _store_of(self, export: Export) -> ObjectStore:
         return self._stores.at(export.target.location)
@@ -191,7 +209,7 @@ def _cut_of(recording: Recording, export: Export) -> Cut:
 def why(error: AudiowardenError, export: Export) -> str:
     """Say why an export failed; that something is missing with the name it was asked for by."""
     source = export.sources[0]
-    if is_missing(error) and isinstance(source, StoredObject):
+    if is_missing(error) and isinstance(source, Place):
         return f"open {source.key}: no such file or directory"
     return str(error)
 

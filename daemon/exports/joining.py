@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from daemon.exports.playlists import segments_of
-from daemon.storage.interfaces import CannotJoinError, Location, MissingObjectError, ObjectStore, Piece
-from pipeline.recording.recording import Container, Recording, RecordingError, RecordingFault, Segment
+from daemon.storage.interfaces import CannotJoinError, Location, MissingObjectError, ObjectStore, Piece, Place
+from pipeline.recording.recording import (
+    ByteSpan,
+    Container,
+    Recording,
+    RecordingError,
+    RecordingFault,
+    Segment,
+)
 
 LOOKUPS_AT_ONCE = 16
 
@@ -43,21 +50,28 @@ def check_reach(source: Location, target: Location) -> None:
 
 async def pieces_of(store: ObjectStore, location: Location, segments: Sequence[Segment]) -> list[Piece]:
     """Return where the bytes of segments are. Raises StorageError; MissingObjectError names no key."""
-    slots = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+    sizes: dict[str, int] = {}
+    # All lookups take from the same iterator; a file with many segments is looked up once.
+    names = iter(dict.fromkeys(each.name for each in segments if each.span is None))
 
-    async def piece(segment: Segment) -> Piece:
-        if segment.span is not None:
-            return Piece(location, segment.name, segment.span.start, segment.span.end - segment.span.start)
-        async with slots:
-            info = await store.info(segment.name)
-        if info is None:
-            raise MissingObjectError("a segment of the recording is not there")
-        return Piece(location, segment.name, 0, info.size)
+    async def look_up() -> None:
+        for name in names:
+            info = await store.info(name)
+            if info is None:
+                raise MissingObjectError("a segment of the recording is not there")
+            sizes[name] = info.size
 
-    tasks = [asyncio.create_task(piece(each), name="segment lookup") for each in segments]
+    tasks = [asyncio.create_task(look_up(), name=f"segment lookup {n}") for n in range(LOOKUPS_AT_ONCE)]
     try:
-        return list(await asyncio.gather(*tasks))
+        await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    return [_piece(Place(location, each.name), each.span, sizes) for each in segments]
+
+
+def _piece(place: Place, span: ByteSpan | None, sizes: Mapping[str, int]) -> Piece:
+    if span is None:
+        return Piece(place, 0, sizes[place.key])
+    return Piece(place, span.start, span.end - span.start)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from daemon.exports.export import AUDIO_FORMS, Export, Exported, Form
 from daemon.exports.whole_audio import write_whole_audio
-from pipeline.encode import AudioForm, EncodeError
+from pipeline.encode import AudioForm, explaining
 from pipeline.offline.audio import MAX_CUT_S, cut_audio
 from pipeline.offline.remux import MediaForm, remux
 from pipeline.offline.thumbnail import thumbnail
@@ -98,10 +98,8 @@ class Making:
     def _picture(self) -> Exported:
         with closing(self._stretches(self.recording, PICTURE_S)) as pieces:
             picture = thumbnail(pieces, self.cut.start_s, self.cancelled)
-        try:
+        with explaining():
             self.target.write_bytes(picture)
-        except OSError as error:
-            raise EncodeError(f"the result cannot be written: {error.strerror}") from None
         return self.cut.exported(self.cut.start_s, 0.0)
 
     def _media(self) -> Exported:

@@ -1,4 +1,7 @@
-"""Encrypts small documents: AES-256 in GCM mode, with a header that says how."""
+"""Encrypts small documents: AES-256 in GCM mode, with a header that says how.
+
+They are opened elsewhere, by those who hold the key: docs/recorded-media.md shows them how.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,11 @@ import hashlib
 import json
 import secrets
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from config.errors import AudiowardenError
 
 CIPHER = "AES-256-GCM"
 NONCE_BYTES = 12
 """NIST SP 800-38D, 8.2.2: 96 random bits, for far fewer than 2^32 documents under one key."""
-
-
-class SealError(AudiowardenError):
-    """It is no document that the key opens."""
 
 
 def seal(key: bytes, plain: bytes) -> bytes:
@@ -30,19 +26,6 @@ def seal(key: bytes, plain: bytes) -> bytes:
     header = {"version": 1, "cipher": CIPHER, "key_id": key_id(key), "nonce": _text(nonce)}
     data = AESGCM(key).encrypt(nonce, plain, _authenticated(header))
     return json.dumps({"header": header, "data": _text(data)}).encode()
-
-
-def unseal(key: bytes, sealed: bytes) -> bytes:
-    """Return what was sealed with the key. Raises SealError."""
-    try:
-        document = json.loads(sealed)
-        header = document["header"]
-        nonce, data = base64.b64decode(header["nonce"]), base64.b64decode(document["data"])
-        return AESGCM(key).decrypt(nonce, data, _authenticated(header))
-    except InvalidTag:
-        raise SealError("the key does not open it, or it was changed") from None
-    except (ValueError, TypeError, LookupError):
-        raise SealError("it is no encrypted document") from None
 
 
 def key_id(key: bytes) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
-from daemon.exports.export import MediaSource, StoredObject
-from daemon.storage.interfaces import Stores
+from daemon.exports.export import MediaSource
+from daemon.storage.interfaces import Place, Stores
 from daemon.storage.library import StoredLibrary
 from pipeline.recording.recording import Library
 
@@ -22,14 +23,17 @@ class OpenLibrary(Library, Protocol):
 class Sources:
     """Opens the sources of exports."""
 
-    def __init__(self, stores: Stores, open_web: Callable[[], OpenLibrary]) -> None:
-        """`open_web` makes a library of web addresses, for one recording."""
+    def __init__(self, stores: Stores, open_web: Callable[[Path], OpenLibrary]) -> None:
+        """`open_web` makes a library of web addresses, for one recording, with a folder for its files."""
         self._stores = stores
         self._open_web = open_web
 
-    def open(self, source: MediaSource) -> tuple[OpenLibrary, str]:
-        """Return a library for this source alone, and the recording's name in it. Raises StorageError."""
-        if isinstance(source, StoredObject):
+    def open(self, source: MediaSource, scratch: Path) -> tuple[OpenLibrary, str]:
+        """Return a library for this source alone, and the recording's name in it. Raises StorageError.
+
+        `scratch`: the folder of what it may have to fetch whole.
+        """
+        if isinstance(source, Place):
             store = self._stores.at(source.location)
             return StoredLibrary(store, asyncio.get_running_loop()), source.key
-        return self._open_web(), source.url
+        return self._open_web(scratch), source.url

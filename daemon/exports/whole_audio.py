@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.encode import AudioForm
 from pipeline.offline.audio import MAX_CUT_S, cut_audio, extract_audio
+from pipeline.recording.opening import open_recording
 from pipeline.recording.recording import Library, Recording, RecordingError, RecordingFault
 from pipeline.recording.stretches import stretches
 
@@ -20,6 +21,19 @@ class WholeAudio:
 
     duration_s: float
     channels: int
+
+
+def make_whole_audio(
+    library: Library,
+    name: str,
+    target: Path,
+    form: AudioForm,
+    progress: Callable[[float], None],
+    cancelled: Callable[[], bool],
+) -> WholeAudio:
+    """Open a recording and write all of its audio, as `write_whole_audio` does."""
+    recording = open_recording(library, name, picture=False)
+    return write_whole_audio(library, recording, target, form, progress, cancelled)
 
 
 def write_whole_audio(

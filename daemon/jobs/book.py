@@ -5,25 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
-from typing import NamedTuple
 
 from config.settings import JobSettings
-from daemon.jobs.interfaces import JobState, JobStatus
+from daemon.jobs.interfaces import JobState, JobStatus, NotUnderstoodError
+from daemon.jobs.item import JobName, group_of
+from daemon.jobs.unreadable import Unreadable
 from daemon.ledger.interfaces import Documents
 from daemon.upkeep import DAY_S, STEP, in_steps
 
 ASKED_STEP = 20
 """An asking is written down when the last one is older than this part of what counts as abandoned."""
-
-
-class JobName(NamedTuple):
-    """What tells jobs apart."""
-
-    kind: str
-    account: str
-    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +31,21 @@ class Stored:
 
     @classmethod
     def read(cls, body: bytes) -> Stored:
-        """Read what `write` wrote."""
-        document = json.loads(body)
-        state = document["state"]
-        return cls(
-            document["run"], document["begun"], JobState(**{**state, "status": JobStatus(state["status"])})
-        )
+        """Read what `write` wrote, whatever a later version has added. Raises NotUnderstoodError."""
+        try:
+            document = json.loads(body)
+            state = {each: document["state"][each] for each in _STATE_FIELDS if each in document["state"]}
+            status = JobStatus(state.pop("status"))
+            return cls(int(document["run"]), int(document["begun"]), JobState(status, **state))
+        except (ValueError, LookupError, TypeError):
+            raise NotUnderstoodError from None
 
     def write(self) -> bytes:
         """Return it as JSON. Raises TypeError and ValueError when the job's result is none."""
         return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False).encode()
+
+
+_STATE_FIELDS = tuple(each.name for each in fields(JobState))
 
 
 class JobBook:
@@ -60,11 +58,16 @@ class JobBook:
         self._documents = documents
         self._settings = settings
         self._wall = wall
+        self.unreadable = Unreadable()
 
     async def read(self, name: JobName) -> Stored | None:
-        """Return what is known of a job."""
+        """Return what is known of a job; of one that cannot be read, that it failed, in a run before all."""
         body = await self._documents.get(_state_kind(name.kind), name.account, name.key)
-        return None if body is None else Stored.read(body)
+        try:
+            return None if body is None else Stored.read(body)
+        except NotUnderstoodError as error:
+            self.unreadable.note(group_of(name.kind, name.account), name.key)
+            return Stored(0, state=JobState(JobStatus.FAILED, error=str(error), error_code=error.code))
 
     async def write(self, name: JobName, stored: Stored) -> None:
         """Keep what is known of a job."""
@@ -73,14 +76,14 @@ class JobBook:
     async def asked(self, name: JobName) -> None:
         """Take note that somebody asks for a job now."""
         kind = _asked_kind(name.kind)
-        last = await self._documents.get(kind, name.account, name.key)
-        if last is None or abs(self._wall() - float(last)) > self._settings.abandon_s / ASKED_STEP:
+        last = await self._last_asked(name)
+        if last is None or abs(self._wall() - last) > self._settings.abandon_s / ASKED_STEP:
             await self._put(kind, name, f"{self._wall():.3f}".encode())
 
     async def abandoned(self, name: JobName) -> bool:
         """Say whether nobody has asked for a job for so long that nobody will."""
-        last = await self._documents.get(_asked_kind(name.kind), name.account, name.key)
-        return last is not None and self._wall() - float(last) > self._settings.abandon_s
+        last = await self._last_asked(name)
+        return last is not None and self._wall() - last > self._settings.abandon_s
 
     async def expire(self, kinds: Iterable[str]) -> None:
         """Forget what was last written down too long ago."""
@@ -88,6 +91,13 @@ class JobBook:
         for kind in kinds:
             for each in (_state_kind(kind), _asked_kind(kind)):
                 await in_steps(partial(self._documents.expire, each, age_s, STEP))
+
+    async def _last_asked(self, name: JobName) -> float | None:
+        body = await self._documents.get(_asked_kind(name.kind), name.account, name.key)
+        try:
+            return None if body is None else float(body)
+        except ValueError:
+            return None
 
     async def _put(self, kind: str, name: JobName, body: bytes) -> None:
         if not await self._documents.replace(kind, name.account, name.key, body):

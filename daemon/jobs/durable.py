@@ -13,12 +13,13 @@ from typing import Any
 import structlog
 
 from config.settings import JobSettings
-from daemon.jobs.book import JobBook, JobName, Stored
+from daemon.jobs.book import JobBook, Stored
 from daemon.jobs.interfaces import JobKind, JobsFullError, JobState, JobStatus
-from daemon.jobs.worker import RETRY, Active, Item, JobObserver, Worker, group_of, key_of
+from daemon.jobs.item import Item, JobName, group_of, key_of
+from daemon.jobs.worker import RETRY, Active, JobObserver, Worker
 from daemon.ledger.interfaces import Documents, Lease, LedgerError, LimitReachedError, WorkQueue
-from daemon.logs import tell, tell_kind
-from daemon.patience import LEDGER_RETRY_S
+from daemon.logs import tell
+from daemon.patience import patiently
 from pipeline.retry import Backoff
 
 log = structlog.get_logger()
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 TAKE_WAIT_S = 5.0
 COUNT_EVERY_S = 2.0
 EXPIRE_EVERY_S = 600.0
+LEAVE_S = 60.0
+"""How often jobs are looked at again that none of this version's kinds is."""
 
 
 class DurableJobs:
@@ -124,6 +127,11 @@ class DurableJobs:
         return max(0, self._counted[kind] - running)
 
     @property
+    def unreadable(self) -> Mapping[str, int]:
+        """How many jobs of each kind other versions left that this one cannot read, since its start."""
+        return self._book.unreadable.counts
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """The names of all kinds."""
         return tuple(self._kinds)
@@ -153,12 +161,7 @@ class DurableJobs:
             if self._draining or len(self._active) >= self._settings.at_once:
                 await self._freed.wait()
                 continue
-            try:
-                leases = await self._take()
-            except LedgerError as error:
-                tell("ledger_unavailable", error)
-                await asyncio.sleep(LEDGER_RETRY_S)
-                continue
+            leases = await patiently(self._take)
             for lease in leases:
                 await self._take_up(lease)
 
@@ -178,12 +181,9 @@ class DurableJobs:
             with contextlib.suppress(LedgerError):
                 await lease.release()
             return
-        try:
-            item = Item.read(lease.body)
-            self._kinds[item.name.kind]
-        except (ValueError, KeyError, TypeError) as error:
-            # Written by another version: it stays leased, for that version to go on with.
-            tell_kind("stored_job_not_understood", error, group=lease.group)
+        item = self._item_of(lease)
+        if item is None:
+            await self._leave(lease)
             return
         active = Active(item.name)
         task = asyncio.create_task(
@@ -191,6 +191,22 @@ class DurableJobs:
         )
         self._active[task] = active
         task.add_done_callback(self._ended)
+
+    def _item_of(self, lease: Lease) -> Item | None:
+        """Return which job it is; None: none of this version's."""
+        try:
+            item = Item.of(lease)
+        except ValueError:
+            return None
+        return item if item.name.kind in self._kinds else None
+
+    async def _leave(self, lease: Lease) -> None:
+        """Leave a job to the version that knows its kind: nobody can ask this one about it."""
+        self._book.unreadable.note(lease.group, lease.key)
+        try:
+            await lease.release(LEAVE_S)
+        except LedgerError as error:
+            tell("ledger_unavailable", error)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._active[task]

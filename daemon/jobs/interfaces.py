@@ -52,6 +52,24 @@ class JobFailedError(AudiowardenError):
         self.retryable = retryable
 
 
+NOT_UNDERSTOOD = "not understood"
+"""The `error_code` of a job that cannot be read."""
+
+
+class NotUnderstoodError(JobFailedError):
+    """Another version of the program wrote down what was asked for, and this one cannot read it.
+
+    It is tried again like others: another daemon of a cluster may be of the version that can.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "It was asked for in another version of this program, in a form that this one does not know.",
+            NOT_UNDERSTOOD,
+            retryable=True,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One piece of work, as those see it who do it."""
@@ -69,7 +87,7 @@ class Job:
 
 
 JobWork = Callable[[Job], Awaitable[Mapping[str, Any]]]
-"""Does a job and returns its result. Raises JobFailedError.
+"""Does a job and returns its result. Raises JobFailedError, and NotUnderstoodError for its request.
 
 Cancelled when nobody wants it any more, or when the daemon stops (then it is done again, from its beginning,
 after the next start): it must leave nothing half done behind. Any other expected error of ours counts as a

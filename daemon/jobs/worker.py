@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -13,8 +12,16 @@ import structlog
 
 from config.errors import AudiowardenError
 from config.settings import JobSettings
-from daemon.jobs.book import JobBook, JobName, Stored
-from daemon.jobs.interfaces import Job, JobFailedError, JobKind, JobState, JobStatus
+from daemon.jobs.book import JobBook, Stored
+from daemon.jobs.interfaces import (
+    Job,
+    JobFailedError,
+    JobKind,
+    JobState,
+    JobStatus,
+    NotUnderstoodError,
+)
+from daemon.jobs.item import Item, JobName
 from daemon.ledger.interfaces import Lease, LedgerError, Renewal
 from daemon.logs import tell
 from daemon.patience import patiently
@@ -39,36 +46,6 @@ class JobObserver(Protocol):
 
     def job_ended(self, kind: str, outcome: str) -> None:
         """Count one: `done`, `failed` or `cancelled`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What stands in the queue for a job."""
-
-    name: JobName
-    run: int
-    request: Mapping[str, Any]
-
-    @property
-    def group(self) -> str:
-        """The item's group in the queue."""
-        return group_of(self.name.kind, self.name.account)
-
-    @property
-    def key(self) -> str:
-        """The item's key in the queue: each run has its own."""
-        return key_of(self.name, self.run)
-
-    def write(self) -> bytes:
-        """Return it as JSON."""
-        document = {"name": self.name, "run": self.run, "request": self.request}
-        return json.dumps(document, ensure_ascii=False).encode()
-
-    @classmethod
-    def read(cls, body: bytes) -> Item:
-        """Read what `write` wrote. Raises ValueError, KeyError, TypeError."""
-        document = json.loads(body)
-        return cls(JobName(*document["name"]), int(document["run"]), document["request"])
 
 
 @dataclass(slots=True)
@@ -164,8 +141,9 @@ class Worker:
         """
         name = item.name
         log.info("job_started", kind=name.kind, account=name.account, job=name.key, attempt=lease.attempt + 1)
-        job = Job(name.kind, name.account, name.key, item.request, active.tell, item.run)
-        work = asyncio.create_task(_done(self._kinds[name.kind], job), name=f"work {name.kind} {name.key}")
+        job = _job(item, active.tell)
+        doing = _done(self._kinds[name.kind], item, job)
+        work = asyncio.create_task(doing, name=f"work {name.kind} {name.key}")
         watch = asyncio.create_task(self._watch(lease, item), name=f"watch {name.kind} {name.key}")
         try:
             await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
@@ -191,6 +169,8 @@ class Worker:
     def _failed(
         self, lease: Lease, item: Item, stored: Stored, error: AudiowardenError
     ) -> tuple[Stored, float | None]:
+        if isinstance(error, NotUnderstoodError):
+            self._book.unreadable.note(item.group, item.name.key)
         code = error.code if isinstance(error, JobFailedError) else ""
         delay_s = self._backoff.delay_s(lease.attempt + 1) if error.retryable else None
         status = JobStatus.FAILED if delay_s is None else JobStatus.WAITING
@@ -220,7 +200,7 @@ class Worker:
         """Keep the end of a job, tell of it, and take it out of the queue."""
         name, state, kind = item.name, stored.state, self._kinds[item.name.kind]
         await patiently(lambda: self._book.write(name, stored))
-        job = Job(name.kind, name.account, name.key, item.request, lambda _: None, item.run)
+        job = _job(item, lambda _: None)
         if (ended := kind.ended) is not None:
             try:
                 await patiently(lambda: ended(job, state))
@@ -234,18 +214,15 @@ class Worker:
 ABANDONED = JobState(JobStatus.CANCELLED, error="Nobody has asked for it any more.")
 
 
-async def _done(kind: JobKind, job: Job) -> Mapping[str, Any]:
+async def _done(kind: JobKind, item: Item, job: Job) -> Mapping[str, Any]:
+    if item.request is None:
+        raise NotUnderstoodError
     return await kind.work(job)
 
 
-def group_of(kind: str, account: str) -> str:
-    """Return the group of an account's jobs of a kind."""
-    return f"{kind} {account}"
-
-
-def key_of(name: JobName, run: int) -> str:
-    """Return the key of a run of a job."""
-    return f"{name.key} {run}"
+def _job(item: Item, tell_progress: Callable[[float], None]) -> Job:
+    name = item.name
+    return Job(name.kind, name.account, name.key, item.request or {}, tell_progress, item.run)
 
 
 def _waiting(stored: Stored) -> Stored:

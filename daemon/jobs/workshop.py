@@ -22,6 +22,10 @@ from daemon.storage.undisturbed import in_thread, undisturbed
 log = structlog.get_logger()
 
 FOLDER = "jobs"
+GB = 10**9
+LOOK_S = 0.5
+"""How often the size of what is being written is looked at: it may exceed its limit by what is written in
+that time."""
 READ_BYTES = 1024 * 1024
 NICE = 10
 """A tenth of the weight of other threads (sched(7)): windows are due within two seconds, jobs are not."""
@@ -35,11 +39,16 @@ class WorkshopError(AudiowardenError):
     retryable = True
 
 
+class TooLargeError(AudiowardenError):
+    """A result is larger than any may be."""
+
+
 class Workshop:
     """Threads and folders for the jobs of one daemon."""
 
-    def __init__(self, data_dir: Path, at_once: int) -> None:
+    def __init__(self, data_dir: Path, at_once: int, max_result_bytes: int) -> None:
         """Throw away what a daemon that died left in `data_dir/jobs`; blocks. Raises WorkshopError."""
+        self._max_result_bytes = max_result_bytes
         self._folder = data_dir / FOLDER
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="job", initializer=_step_back)
         try:
@@ -67,17 +76,34 @@ class Workshop:
             for each in made:
                 await in_thread(partial(shutil.rmtree, each, ignore_errors=True))
 
-    async def run(self, work: Callable[[Callable[[], bool]], T], cancel: Callable[[], None]) -> T:
-        """Run `work` in a thread and return its result.
+    def check_size(self, size: int) -> None:
+        """Raise TooLargeError when a result must not have so many bytes."""
+        if size > self._max_result_bytes:
+            limit_gb = self._max_result_bytes / GB
+            raise TooLargeError(f"the result is larger than {limit_gb:g} GB, the most that it may have here")
 
-        When this is cancelled, the function that `work` got says True from then on, `cancel` is called to
-        end what blocks, and this goes on when the thread has ended.
+    async def run(
+        self,
+        work: Callable[[Callable[[], bool]], T],
+        cancel: Callable[[], None],
+        result: Path | None = None,
+    ) -> T:
+        """Run `work` in a thread and return what it returns; `result`: the file that it writes.
+
+        When this is cancelled, or the file is found to be too large, the function that `work` got says True
+        from then on, `cancel` is called to end what blocks, and this goes on when the thread has ended.
+        Raises TooLargeError.
         """
         unwanted = threading.Event()
         running = asyncio.get_running_loop().run_in_executor(self._threads, work, unwanted.is_set)
         try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
+            ended: set[asyncio.Future[T]] = set()
+            while not ended:
+                ended, _ = await asyncio.wait((running,), timeout=None if result is None else LOOK_S)
+                if result is not None:
+                    self.check_size(await in_thread(partial(_size, result)))
+            return running.result()
+        except (asyncio.CancelledError, TooLargeError):
             unwanted.set()
             cancel()
             with suppress(asyncio.CancelledError):
@@ -85,6 +111,13 @@ class Workshop:
             if not running.cancelled() and (error := running.exception()) is not None:
                 log.debug("job_thread_ended", error=type(error).__name__)
             raise
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _step_back() -> None:

@@ -21,8 +21,8 @@ from daemon.storage.interfaces import (
     StorageError,
 )
 from daemon.storage.keys import checked_key
-from daemon.storage.tree import Tree
-from daemon.storage.undisturbed import in_thread
+from daemon.storage.tree import Part, Tree
+from daemon.storage.undisturbed import in_thread, opened_in_thread
 
 READ_BYTES = 256 * 1024
 WRITE_BYTES = 1024 * 1024
@@ -85,12 +85,8 @@ class FolderStore:
 
     async def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         """Yield the bytes `[start, start + length)` of an object, or up to its end."""
-        name = checked_key(key)
-        opened: list[FileIO] = []
+        file = await self._opened(key)
         try:
-            with _told():
-                await in_thread(lambda: opened.append(self._tree.reading(name)))
-            (file,) = opened
             with _told():
                 await in_thread(partial(file.seek, start))
             left = length
@@ -104,8 +100,7 @@ class FolderStore:
                     left -= len(data)
                 yield data
         finally:
-            for each in opened:
-                await in_thread(each.close)
+            await in_thread(file.close)
 
     async def put(
         self, key: str, data: AsyncIterable[bytes], *, content_type: str, replace: bool = True
@@ -127,19 +122,14 @@ class FolderStore:
     ) -> None:
         """Store an object that is made of pieces of others, copied by the kernel."""
         name = checked_key(key)
-        if any(piece.location.bucket for piece in pieces):
+        if any(piece.place.location.bucket for piece in pieces):
             raise CannotJoinError("pieces of an object store cannot be joined in a folder")
-        names = [checked_key(piece.key) for piece in pieces]
+        for piece in pieces:
+            checked_key(piece.place.key)
         await self._free(name, replace)
         async with self._tree.writing(name, replace, _told) as part:
-            for source, piece in zip(names, pieces, strict=True):
-                at, left = piece.start, piece.length
-                while left > 0:
-                    size = min(left, COPY_BYTES)
-                    copied = await part.run(partial(part.copy, source, at, size))
-                    if not copied:
-                        raise RefusedError("a piece reaches beyond the end of its file")
-                    at, left = at + copied, left - copied
+            for piece in pieces:
+                await self._copy(part, piece)
 
     async def delete(self, key: str) -> None:
         """Delete an object; one that is not there is no error."""
@@ -152,16 +142,34 @@ class FolderStore:
         expires = int(self._addresses.clock()) + expires_s
         return self._addresses.address(OBJECTS, checked_key(key), expires)
 
-    async def find(self, key: str, expires: str, signature: str) -> Path | Denial:
-        """Return the file behind an address, given its parts as a stranger sent them, or why there is none.
+    async def find(self, key: str, expires: str, signature: str) -> FileIO | Denial:
+        """Open the file behind an address, given its parts as a stranger sent them, or say why there is none.
 
         Nothing but FORGED is said to somebody without a good signature. Raises StorageError.
         """
         if denial := self._addresses.denial(OBJECTS, key, expires, signature):
             return denial
-        if await self.info(key) is None:
+        try:
+            return await self._opened(key)
+        except MissingObjectError:
             return Denial.GONE
-        return self._tree.root / key
+
+    async def _opened(self, key: str) -> FileIO:
+        name = checked_key(key)
+        with _told():
+            return await opened_in_thread(partial(self._tree.reading, name))
+
+    async def _copy(self, part: Part, piece: Piece) -> None:
+        source = await self._opened(piece.place.key)
+        try:
+            at, left = piece.start, piece.length
+            while left > 0:
+                copied = await part.run(partial(part.copy, source, at, min(left, COPY_BYTES)))
+                if not copied:
+                    raise RefusedError("a piece reaches beyond the end of its file")
+                at, left = at + copied, left - copied
+        finally:
+            await in_thread(source.close)
 
     async def _free(self, name: str, replace: bool) -> None:
         # Said before anything is read; the final word is the disk's.

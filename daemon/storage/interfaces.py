@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from config.errors import AudiowardenError
@@ -48,6 +48,24 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """An object in a store, or a folder of one: what the keys in it begin with, without the last `/`."""
+
+    location: Location
+    key: str
+    """Of a folder it may be empty: the top of the store."""
+
+    def child(self, *names: str) -> Place:
+        """Return what lies in this folder under names, one below the other."""
+        return replace(self, key="/".join(filter(None, (self.key, *names))))
+
+    @property
+    def folder(self) -> Place:
+        """The folder that an object is in."""
+        return replace(self, key=self.key.rpartition("/")[0])
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectInfo:
     """What a store tells of an object."""
 
@@ -63,8 +81,7 @@ class ObjectInfo:
 class Piece:
     """A part of an object."""
 
-    location: Location
-    key: str
+    place: Place
     start: int
     length: int
     """Both in bytes."""

@@ -17,7 +17,7 @@ from daemon.storage.folder import FolderStore
 from daemon.storage.interfaces import ClipStore, Location, ObjectStore, StorageError
 from daemon.storage.local import LocalClipStore
 from daemon.storage.once import once
-from daemon.storage.s3.clients import Deadlines, S3Clients
+from daemon.storage.s3.clients import WAITED_FOR, Deadlines, S3Clients
 from daemon.storage.s3.clips import S3ClipStore
 from daemon.storage.s3.store import S3Store
 from daemon.storage.stores import ConfiguredStores
@@ -33,6 +33,8 @@ class Storage:
     """Where everything is kept."""
 
     stores: ConfiguredStores
+    waited_for: ConfiguredStores
+    """The same places, for requests whose sender waits: a store that is away is not asked again for long."""
     folder: FolderStore | None
     """The media root, if there is one."""
     local_clips: LocalClipStore
@@ -63,13 +65,16 @@ async def opened_storage(settings: Settings, base_url: str) -> AsyncIterator[Sto
     folder = None if root is None else FolderStore(root, addresses)
     if folder is not None:
         await _swept(folder)
-    clients = S3Clients(settings.storage.s3)
+    clients, quick = S3Clients(settings.storage.s3), S3Clients(settings.storage.s3, WAITED_FOR)
     clips: ClipStore = local
     if settings.clips.store == "s3":
         clips = S3ClipStore(S3Store(clients, Location(settings.clips.bucket)), settings.clips)
     try:
-        yield Storage(ConfiguredStores(folder, clients), folder, local, clips)
+        yield Storage(
+            ConfiguredStores(folder, clients), ConfiguredStores(folder, quick), folder, local, clips
+        )
     finally:
+        await quick.close()
         await clients.close()
 
 

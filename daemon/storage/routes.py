@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import mimetypes
+from collections.abc import Mapping
+from io import FileIO
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from daemon.logs import tell
 from daemon.storage.addresses import Denial
@@ -27,6 +30,23 @@ HEADERS = {
 }
 KINDS = ("audio", "video", "image")
 """Of what is in the media root; anything else is handed out as bytes, which no browser runs."""
+
+
+class OpenFile(web.FileResponse):
+    """A file that has been opened, and is closed when it has been sent.
+
+    Its path is looked up only once: whoever can write in the folder cannot put a link in its place meanwhile.
+    """
+
+    def __init__(self, file: FileIO, headers: Mapping[str, str]) -> None:
+        # proc(5): whoever opens this gets the very file of the descriptor, whatever its path leads to by now.
+        super().__init__(f"/proc/self/fd/{file.fileno()}", headers=headers)
+        self._file = file
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Send it, whole or the `Range` asked for."""
+        with self._file:
+            return await super().prepare(request)
 
 
 class ClipRoutes:
@@ -76,7 +96,7 @@ class ObjectRoutes:
             return _denied(found, "file")
         kind = mimetypes.guess_type(key)[0] or ""
         content_type = kind if kind.partition("/")[0] in KINDS else "application/octet-stream"
-        return web.FileResponse(found, headers={**HEADERS, "Content-Type": content_type})
+        return OpenFile(found, {**HEADERS, "Content-Type": content_type})
 
 
 def _denied(denial: Denial, what: str) -> web.Response:

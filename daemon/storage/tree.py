@@ -56,15 +56,14 @@ class Part:
         while view:
             view = view[os.write(self._file, view) :]
 
-    def copy(self, name: str, start: int, size: int) -> int:
+    def copy(self, source: io.FileIO, start: int, size: int) -> int:
         """Append up to `size` bytes of another file, from `start` on; return how many, 0 at its end."""
-        with self._tree.reading(name) as source:
-            try:
-                return os.copy_file_range(source.fileno(), self._file, size, offset_src=start)
-            except OSError as error:
-                if error.errno not in NOT_COPIED:
-                    raise
-            return os.sendfile(self._file, source.fileno(), start, size)
+        try:
+            return os.copy_file_range(source.fileno(), self._file, size, offset_src=start)
+        except OSError as error:
+            if error.errno not in NOT_COPIED:
+                raise
+        return os.sendfile(self._file, source.fileno(), start, size)
 
     def finish(self, name: str, replace: bool) -> None:
         """Give the file its name; its content is on the disk before."""
@@ -98,10 +97,7 @@ class Tree:
 
     def reading(self, name: str) -> io.FileIO:
         """Open a file, not a folder or a device."""
-        if name.partition("/")[0] == PARTS:
-            raise _fault(errno.ENOENT)
-        folder, _, last = name.rpartition("/")
-        with self.folder(folder) as parent:
+        with self._parent(name) as (parent, last):
             file = os.open(last, READ, dir_fd=parent)
         if not stat.S_ISREG(os.fstat(file).st_mode):
             os.close(file)
@@ -109,10 +105,11 @@ class Tree:
         return io.FileIO(file, "rb")
 
     def delete(self, name: str) -> None:
-        """Delete a file, but no folder."""
-        self.status(name)
-        folder, _, last = name.rpartition("/")
-        with self.folder(folder) as parent:
+        """Delete a file, but no folder, device or link."""
+        with self._parent(name) as (parent, last):
+            mode = os.stat(last, dir_fd=parent, follow_symlinks=False).st_mode
+            if not stat.S_ISREG(mode):
+                raise _fault(errno.ELOOP if stat.S_ISLNK(mode) else errno.ENOENT)
             os.unlink(last, dir_fd=parent)
 
     def sweep(self) -> int:
@@ -146,6 +143,15 @@ class Tree:
         finally:
             for made in part:
                 await made.run(made.discard)
+
+    @contextmanager
+    def _parent(self, name: str) -> Iterator[tuple[int, str]]:
+        """Open the folder that a file is in; give it and the file's name there."""
+        if name.partition("/")[0] == PARTS:
+            raise _fault(errno.ENOENT)
+        folder, _, last = name.rpartition("/")
+        with self.folder(folder) as parent:
+            yield parent, last
 
     @contextmanager
     def folder(self, name: str, *, make: bool = False) -> Iterator[int]:

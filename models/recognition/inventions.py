@@ -35,6 +35,13 @@ WEAK_NO_SPEECH = 0.3
 WEAK_SOUND_S = 0.6
 """A phrase of habit is only believed with better values than these and on more sound than this."""
 
+REPEATED = 3
+"""A text that is one thing so many times is what sounds and tunes that repeat are turned into: it needs the
+evidence of a habit, or a second reading that agrees."""
+TOO_OFTEN = 10
+"""Nobody says one thing so often in a window; a decoder that lost count does, however sure it is."""
+LOOP_SHARE = 0.8
+
 CHANT_LETTERS = 6
 """A chant has at least two short words, or two Han signs, each of which counts three times."""
 
@@ -55,6 +62,13 @@ _HUMMED = (
     "嗯 啊 哦 噢 呃 唔 欸 诶 哎 うん あ え ん 아 음 어 euh heu äh hm ähm ай ой ах ох эм اه آه"
 )
 _INTERJECTIONS = frozenset(_HUMMED.split())
+_SOUNDED = (
+    "fap bop bap bip beep boop boom bam bong ding dong dum pew pow woo whoo whoosh whee woof meow moo baa "
+    "quack haha hehe hoho la doo dee"
+)
+_NOISES = _INTERJECTIONS | frozenset(_SOUNDED.split())
+"""What Whisper writes for wings, bells, engines, animals, laughter and tunes: a heron that flies is "FAP
+FAP FAP FAP FAP", a term of the word lists. A whole text of them is a sound; among words they count."""
 
 _CREDITS = re.compile(
     r"amara\.?\s?org|subtitles? (made |created )?by|transcri(bed|ption) by|captions? by|"
@@ -158,6 +172,7 @@ def is_doubtful(reading: Reading) -> bool:
         reading.cut_off
         or reading.average_log_probability < DOUBT_LOG_PROBABILITY
         or compression_ratio(reading.text) > LOOP_RATIO
+        or _weakly_repeats(reading)
     )
 
 
@@ -168,8 +183,10 @@ def judge(reading: Reading) -> Invention | None:
     letters = _letters(reading.text)
     if _is_loop(reading):
         return Invention.REPETITION
-    if not letters or _only_interjections(reading):
+    if not letters or _only_noises(reading):
         return Invention.NOT_WORDS
+    if _weakly_repeats(reading):
+        return Invention.REPETITION
     if _hears_nothing(reading) or _too_fast(reading):
         return Invention.NO_SPEECH
     if _CREDITS.search(reading.text) or (_plain(reading.text) in _HABITS and _is_weak(reading)):
@@ -191,6 +208,8 @@ def _hears_nothing(reading: Reading) -> bool:
 
 def _is_loop(reading: Reading) -> bool:
     """A loop, but not a person who repeats himself: that has an end, fits its time, and is heard well."""
+    if _repeats_too_often(reading.text):
+        return True
     if compression_ratio(reading.text) <= REPETITION_RATIO and not _repeats(reading.text):
         return False
     return (
@@ -204,6 +223,20 @@ def _is_loop(reading: Reading) -> bool:
 def _repeats(text: str, times: int = 6) -> bool:
     """Whether a piece of 2 to 40 characters stands `times` times in a row."""
     return re.search(rf"(.{{2,40}}?)\1{{{times - 1},}}", text, re.DOTALL) is not None
+
+
+def _repeats_too_often(text: str) -> bool:
+    """Whether most of the text is one piece of up to 40 letters, TOO_OFTEN times or more in a row."""
+    letters = _letters(text).lower()
+    loop = re.search(rf"(.{{1,40}}?)\1{{{TOO_OFTEN - 1},}}", letters)
+    return loop is not None and len(loop.group()) >= LOOP_SHARE * len(letters)
+
+
+def _weakly_repeats(reading: Reading) -> bool:
+    """Whether the text is one piece, REPEATED times or more, and there is little evidence for it."""
+    letters = _letters(reading.text).lower()
+    longest = len(letters) // REPEATED
+    return _is_weak(reading) and any(letters[unit:] == letters[:-unit] for unit in range(1, longest + 1))
 
 
 def chanted(reading: Reading, others: Sequence[Reading]) -> str:
@@ -238,9 +271,12 @@ def _is_weak(reading: Reading) -> bool:
     )
 
 
-def _only_interjections(reading: Reading) -> bool:
+def _only_noises(reading: Reading) -> bool:
+    """Whether all words are noises; one that somebody may hum or shout is believed if it is heard well."""
     words = re.findall(r"\w+", reading.text.lower())
-    return len(set(words)) == 1 and words[0] in _INTERJECTIONS and _is_weak(reading)
+    if not _NOISES.issuperset(words):
+        return False
+    return _is_weak(reading) or (len(words) > 1 and not _INTERJECTIONS.issuperset(words))
 
 
 def _too_fast(reading: Reading) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ from models.recognition.squeeze import (
     fitted,
     frames_for,
 )
+from models.recognition.writing import DOUBTFUL_PIECE_TOKENS, PIECE_TOKENS, write
 from models.results import Transcript
 
 Encoded = NDArray[np.float32]
@@ -202,22 +203,22 @@ class WhisperRecogniser:
 
     def _hear(self, batch: Sequence[Utterance], frames: int) -> list[_Heard]:
         encoded = self._encode_short(batch, frames)
-        return self._decode(encoded, batch, self._choose_languages(encoded, batch), 1, 0.0)
+        return self._decode(encoded, batch, self._choose_languages(encoded, batch))
 
-    def _further_tries(self, utterance: Utterance) -> Iterator[tuple[Any, int, float]]:
+    def _further_tries(self, utterance: Utterance) -> Iterator[tuple[Encoded, int, float]]:
         """What a doubtful window is read from, with which beam and temperature: the cheapest first."""
         frames = frames_for(utterance.samples)
         yield self._encode_short([utterance], frames), SECOND_BEAM, 0.0
-        whole = _view(self._encode([utterance.samples], max(SECOND_FRAMES, frames)))
+        whole = self._encode([utterance.samples], max(SECOND_FRAMES, frames))
         yield whole, SECOND_BEAM, 0.0
         yield whole, 1, FALLBACK_TEMPERATURE
 
-    def _encode_short(self, batch: Sequence[Utterance], frames: int) -> Any:
+    def _encode_short(self, batch: Sequence[Utterance], frames: int) -> Encoded:
         usual = frames == WINDOW_FRAMES and not self._on_gpu
         parts = [fitted(each.samples, frames) if usual else (each.samples, frames) for each in batch]
         if len({short for _, short in parts}) == 1:
-            return _view(self._halved([samples for samples, _ in parts], parts[0][1]))
-        return _view(np.concatenate([self._halved([samples], short) for samples, short in parts]))
+            return self._halved([samples for samples, _ in parts], parts[0][1])
+        return np.concatenate([self._halved([samples], short) for samples, short in parts])
 
     def _halved(self, windows: Sequence[Samples], frames: int) -> Encoded:
         halved = halve(self._encode(windows, frames))
@@ -254,14 +255,14 @@ class WhisperRecogniser:
         arrays = [np.array(view.to(ctranslate2.DataType.float32)) for view in views]
         return np.concatenate(arrays)
 
-    def _choose_languages(self, encoded: Any, batch: Sequence[Utterance]) -> list[Choice]:
+    def _choose_languages(self, encoded: Encoded, batch: Sequence[Utterance]) -> list[Choice]:
         if not self._model.model.is_multilingual:
             return [Choice("en", 1.0)] * len(batch)
         given = [utterance.language if utterance.language in self._languages else None for utterance in batch]
         asked = [utterance.identify or known is None for utterance, known in zip(batch, given, strict=True)]
         ranked: list[list[tuple[str, float]]] = [[]] * len(batch)
         if any(asked):
-            ranked = self._model.model.detect_language(encoded)
+            ranked = self._model.model.detect_language(_view(encoded))
         return [
             choose(known, ranking if wanted else [])
             for known, ranking, wanted in zip(given, ranked, asked, strict=True)
@@ -269,43 +270,44 @@ class WhisperRecogniser:
 
     def _decode(
         self,
-        encoded: Any,
+        encoded: Encoded,
         batch: Sequence[Utterance],
         choices: Sequence[Choice],
-        beam_size: int,
-        temperature: float,
+        beam_size: int = 1,
+        temperature: float = 0.0,
     ) -> list[_Heard]:
         tokenizers = [self._tokenizer(choice.language) for choice in choices]
         limit = max(
             min(FULL_TOKENS, token_limit(len(utterance.samples) / SAMPLE_RATE_HZ, choice.language))
             for utterance, choice in zip(batch, choices, strict=True)
         )
+        sampling: dict[str, float] = {"beam_size": beam_size}
         if temperature > 0:
-            options = {"beam_size": 1, "sampling_topk": 0, "sampling_temperature": temperature}
-        else:
-            options = {"beam_size": beam_size}
-        results = self._model.model.generate(
-            encoded,
-            [[*tokenizer.sot_sequence, tokenizer.no_timestamps] for tokenizer in tokenizers],
-            # The library writes up to half of `max_length` new tokens.
-            max_length=2 * limit,
-            return_scores=True,
-            return_no_speech_prob=True,
-            suppress_blank=True,
-            suppress_tokens=self._suppressed,
-            **options,
-        )
+            sampling = {"beam_size": 1, "sampling_topk": 0, "sampling_temperature": temperature}
+
+        def generate(rows: Sequence[int], prompts: list[list[int]], options: Mapping[str, int]) -> Any:
+            return self._model.model.generate(
+                _view(encoded if len(rows) == len(encoded) else encoded[list(rows)]),
+                prompts,
+                return_scores=True,
+                return_no_speech_prob=True,
+                suppress_tokens=self._suppressed,
+                **sampling,
+                **options,
+            )
+
+        prompts = [[*tokenizer.sot_sequence, tokenizer.no_timestamps] for tokenizer in tokenizers]
+        further = beam_size > 1 or temperature > 0
+        texts = write(generate, prompts, limit, DOUBTFUL_PIECE_TOKENS if further else PIECE_TOKENS)
         heard = []
-        for utterance, tokenizer, choice, result in zip(batch, tokenizers, choices, results, strict=True):
-            tokens = result.sequences_ids[0]
-            text = tokenizer.decode(tokens).strip()
+        for utterance, tokenizer, choice, written in zip(batch, tokenizers, choices, texts, strict=True):
+            text = tokenizer.decode(list(written.tokens)).strip()
             reading = Reading(
                 text=self._simplify(text) if choice.language in HAN_LANGUAGES else text,
-                # The score is a mean without the end-of-text token; Whisper's bounds are meant with it.
-                average_log_probability=result.scores[0] * len(tokens) / (len(tokens) + 1),
-                no_speech_probability=result.no_speech_prob,
+                average_log_probability=written.average_log_probability,
+                no_speech_probability=written.no_speech_probability,
                 sound_s=sound_seconds(utterance.samples),
-                cut_off=len(tokens) >= limit,
+                cut_off=written.cut_off,
             )
             heard.append(_Heard(reading, choice))
         return heard
@@ -314,9 +316,7 @@ class WhisperRecogniser:
         tokenizer = self._tokenizers.get(language)
         if tokenizer is None:
             multilingual = self._model.model.is_multilingual
-            tokenizer = Tokenizer(
-                self._model.hf_tokenizer, multilingual, task="transcribe", language=language
-            )
+            tokenizer = Tokenizer(self._model.hf_tokenizer, multilingual, "transcribe", language)
             self._tokenizers[language] = tokenizer
         return tokenizer
 

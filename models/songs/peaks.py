@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from models.fourier import transform
 from models.interfaces import SAMPLE_RATE_HZ, Samples
 
 RATE_HZ = SAMPLE_RATE_HZ // 2
@@ -116,7 +117,7 @@ def _powers(samples: Samples) -> Floats:
     for start in range(0, len(frames), BLOCK_FRAMES):
         block = frames[start : start + BLOCK_FRAMES]
         np.multiply(block, WINDOW, out=windowed[: len(block)])
-        asked = np.fft.rfft(windowed[: len(block)])[:, bins]
+        asked = transform(windowed[: len(block)], FRAME_SAMPLES)[:, bins]
         powers[start : start + len(block)] = np.square(asked.real) + np.square(asked.imag)
     return powers
 

@@ -1,63 +1,89 @@
-"""Mel spectra in numpy, in the two forms that the models here were trained with."""
+"""Mel spectra in numpy, in the forms that the models here were trained with."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from models.fourier import powers
 from models.interfaces import Samples
 
 Spectrum = NDArray[np.float32]
 """Shape (frames, bins)."""
 
+Scale = Literal["htk", "slaney", "sidekit"]
+
+BLOCK_FRAMES = 64
 SLANEY_LINEAR_HZ = 1000.0
 SLANEY_HZ_PER_MEL = 200.0 / 3
 SLANEY_LOG_STEP = np.log(6.4) / 27
 """Slaney's Auditory Toolbox: linear up to 1 kHz, 27 steps for a factor of 6.4 above."""
 
 
-def spectrum(samples: Samples, window: NDArray[np.float32], hop: int, fft: int, *, power: int) -> Spectrum:
-    """Return magnitudes (`power` 1) or powers (2) of frames that lie wholly within `samples`.
+def mel_bands(
+    frames: Samples,
+    filters: NDArray[np.float32],
+    fft: int,
+    *,
+    power: int,
+    windowed: Callable[[Samples], Samples],
+) -> Spectrum:
+    """Return what `filters` make of the magnitudes (`power` 1) or powers (2) of frames.
 
-    Shape (1 + (n - len(window)) // hop, fft // 2 + 1); no frame at all when `samples` is shorter than one.
+    `filters` have shape (fft // 2 + 1, bands), the result (frames, bands). `windowed` returns some of
+    `frames` made ready for the transform: what some at a time need stays in the processor's cache.
     """
-    if len(samples) < len(window):
-        return np.zeros((0, fft // 2 + 1), np.float32)
-    frames = sliding_window_view(samples, len(window))[::hop] * window
-    magnitudes: Spectrum = np.abs(np.fft.rfft(frames, fft)).astype(np.float32)
-    return magnitudes if power == 1 else np.square(magnitudes)
+    bands = np.empty((len(frames), filters.shape[1]), np.float32)
+    for start in range(0, len(frames), BLOCK_FRAMES):
+        squares = powers(windowed(frames[start : start + BLOCK_FRAMES]), fft)
+        spectra = squares if power == 2 else np.sqrt(squares, out=squares)
+        np.matmul(spectra, filters, out=bands[start : start + BLOCK_FRAMES])
+    return bands
+
+
+def framed(samples: Samples, length: int, hop: int) -> Samples:
+    """Return a view of the frames that lie wholly within `samples`, shape (frames, length)."""
+    if len(samples) < length:
+        return np.zeros((0, length), np.float32)
+    return sliding_window_view(samples, length)[::hop]
 
 
 def mel_filters(
-    bands: int, fft: int, rate_hz: int, low_hz: float, high_hz: float, scale: Literal["htk", "slaney"]
+    bands: int, fft: int, rate_hz: int, low_hz: float, high_hz: float, scale: Scale
 ) -> NDArray[np.float32]:
     """Return triangular filters, shape (fft // 2 + 1, bands).
 
     `htk` triangles are linear in mel (2595 log10(1 + f/700)) and have height 1, as TensorFlow makes them for
-    YAMNet; `slaney` ones are linear in hertz and have area 1, as librosa makes them.
+    YAMNet; `slaney` ones are linear in hertz and have area 1, as librosa makes them; so are `sidekit` ones,
+    but their edges lie where `htk` has them.
     """
     bins_hz = np.linspace(0.0, rate_hz / 2, fft // 2 + 1)
-    to_mel = _htk if scale == "htk" else _slaney
+    to_mel = _slaney if scale == "slaney" else _htk
     edges = np.linspace(to_mel(np.array(low_hz)), to_mel(np.array(high_hz)), bands + 2)
-    if scale == "slaney":
-        places, edges = bins_hz, _slaney_hz(edges)
-    else:
+    if scale == "htk":
         places = to_mel(bins_hz)
+    else:
+        places, edges = bins_hz, _slaney_hz(edges) if scale == "slaney" else _htk_hz(edges)
     rising = (places[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - places[:, None]) / (edges[2:] - edges[1:-1])
     filters = np.maximum(0.0, np.minimum(rising, falling))
-    if scale == "slaney":
-        filters *= 2.0 / (edges[2:] - edges[:-2])
-    else:
+    if scale == "htk":
         filters[0] = 0.0  # TensorFlow leaves the constant part out
+    else:
+        filters *= 2.0 / (edges[2:] - edges[:-2])
     return filters.astype(np.float32)
 
 
 def _htk(frequency_hz: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1127.0 * np.log1p(frequency_hz / 700.0)
+
+
+def _htk_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 700.0 * np.expm1(mel / 1127.0)
 
 
 def _slaney(frequency_hz: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import numpy as np
 from models.errors import WeightsError
 from models.interfaces import SAMPLE_RATE_HZ, Samples, Scores
 from models.onnx import OnnxModel
-from models.sound.mel import mel_filters, spectrum
+from models.sound.mel import framed, mel_bands, mel_filters
 
 WINDOW, HOP, FFT, BANDS = 400, 160, 512, 64
 LOW_HZ, HIGH_HZ = 125.0, 7500.0
@@ -58,8 +58,9 @@ class YamnetTagger:
 
     def _patches(self, samples: Samples) -> Samples:
         """Log-mel patches, shape (patches, 96, 64)."""
-        magnitudes = spectrum(samples, self._window, HOP, FFT, power=1)
-        log_mel: Samples = np.log(magnitudes @ self._filters + LOG_OFFSET)
+        frames = framed(samples, WINDOW, HOP)
+        bands = mel_bands(frames, self._filters, FFT, power=1, windowed=self._window.__mul__)
+        log_mel: Samples = np.log(bands + np.float32(LOG_OFFSET))
         if len(log_mel) < PATCH_FRAMES:
             if len(log_mel) < PATCH_FRAMES // 2:
                 return np.zeros((0, PATCH_FRAMES, BANDS), np.float32)

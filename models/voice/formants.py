@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.fourier import inverse, powers
 from models.interfaces import SAMPLE_RATE_HZ, Samples
 from models.voice.pitch import WINDOW_S, Pitch
 
@@ -55,19 +56,18 @@ def measure_formants(samples: Samples, pitch: Pitch) -> Formants | None:
         return None
     starts = starts[np.linspace(0, len(starts) - 1, min(len(starts), MOST_FRAMES)).astype(int)]
     width = round(WINDOW_S * SAMPLE_RATE_HZ)
-    frames = samples[starts[:, None] + np.arange(width)].astype(np.float64)
-    window = np.hamming(width)
-    plain = np.square(np.abs(np.fft.rfft(frames * window, FFT)))
-    frames[:, 1:] -= PRE_EMPHASIS * frames[:, :-1].copy()
-    powers = np.square(np.abs(np.fft.rfft(frames * window, FFT)))
     kept = round(TOP_HZ / SAMPLE_RATE_HZ * FFT) // 2 * 2 + 1
-    medians = _medians(_resonances(powers[:, :kept]))
+    frames = samples[starts[:, None] + np.arange(width)]
+    window = np.hamming(width).astype(np.float32)
+    plain = powers(frames * window, FFT)[:, :kept]
+    frames[:, 1:] -= np.float32(PRE_EMPHASIS) * frames[:, :-1].copy()
+    medians = _medians(_resonances(powers(frames * window, FFT)[:, :kept]))
     if medians is None:
         return None
     f1_hz, f2_hz, f3_hz = medians
     bins_hz = np.arange(kept) * SAMPLE_RATE_HZ / FFT
-    mean_power = plain[:, :kept].mean(axis=0)
-    amplitudes = np.sqrt(plain[:, :kept])
+    mean_power = plain.mean(axis=0, dtype=np.float64)
+    amplitudes = np.sqrt(plain)
     high = mean_power[bins_hz >= BRIGHT_HZ].sum()
     low = mean_power[bins_hz < BRIGHT_HZ].sum()
     return Formants(
@@ -80,17 +80,17 @@ def measure_formants(samples: Samples, pitch: Pitch) -> Formants | None:
     )
 
 
-def _resonances(powers: NDArray[np.float64]) -> NDArray[np.float64]:
+def _resonances(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return frequencies in hertz, rising in each row, NaN behind the last; shape (frames, ORDER // 2)."""
-    likeness = np.fft.irfft(powers)[:, : ORDER + 1]
+    likeness = inverse(spectra)[:, : ORDER + 1].astype(np.float64)
     likeness[:, 0] *= 1.0 + 1e-9
     lags = np.abs(np.arange(ORDER)[:, None] - np.arange(ORDER))
     predictors = np.linalg.solve(likeness[:, lags], likeness[:, 1:, None])[..., 0]
-    companion = np.zeros((len(powers), ORDER, ORDER))
+    companion = np.zeros((len(spectra), ORDER, ORDER))
     companion[:, 0] = predictors
     companion[:, np.arange(1, ORDER), np.arange(ORDER - 1)] = 1.0
     poles = np.linalg.eigvals(companion)
-    rate_hz = 2 * (powers.shape[1] - 1) * SAMPLE_RATE_HZ / FFT
+    rate_hz = 2 * (spectra.shape[1] - 1) * SAMPLE_RATE_HZ / FFT
     places_hz = np.angle(poles) * rate_hz / (2 * np.pi)
     widths_hz = -np.log(np.maximum(np.abs(poles), 1e-9)) * rate_hz / np.pi
     good = (places_hz > LOWEST_HZ) & (places_hz < TOP_HZ - LOWEST_HZ) & (widths_hz < WIDEST_HZ)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from models.fourier import inverse, powers
 from models.interfaces import SAMPLE_RATE_HZ, Samples
 
 LOWEST_HZ, HIGHEST_HZ = 65.0, 500.0
@@ -15,7 +16,8 @@ LOWEST_HZ, HIGHEST_HZ = 65.0, 500.0
 men, women and children of ten to twelve)."""
 WINDOW_S, HOP_S = 0.046, 0.02
 """Three periods of LOWEST_HZ, as Boersma takes them for speech."""
-FFT = 2048
+FFT = 1024
+"""A frame and the longest lag fit in: what wraps around falls on longer lags only."""
 LAG_RATE_HZ = 8_000
 """Autocorrelation is taken below 4 kHz only: there the harmonics are, above is breath."""
 VOICED = 0.45
@@ -97,13 +99,13 @@ def track_pitch(samples: Samples) -> Pitch:
 
 def _autocorrelation(frames: NDArray[np.float32]) -> NDArray[np.float64]:
     """Normalised, one row a frame, one column a lag at LAG_RATE_HZ."""
-    window = np.hanning(frames.shape[1] + 2)[1:-1]
-    powers = np.square(np.abs(np.fft.rfft(frames * window, FFT)))
-    own = np.square(np.abs(np.fft.rfft(window, FFT)))
+    window = np.hanning(frames.shape[1] + 2)[1:-1].astype(np.float32)
     kept = FFT * LAG_RATE_HZ // SAMPLE_RATE_HZ // 2 + 1
-    raw = np.fft.irfft(powers[:, :kept])[:, : kept // 2]
-    shape = np.fft.irfft(own[:kept])[: kept // 2]
-    likeness: NDArray[np.float64] = (raw / (raw[:, :1] + 1e-12)) / np.maximum(shape / shape[0], 1e-3)
+    # The window's own likeness is a last row.
+    windowed = np.concatenate([frames * window, window[np.newaxis]])
+    raw = inverse(powers(windowed, FFT)[:, :kept])[:, : kept // 2].astype(np.float64)
+    normal = raw / (raw[:, :1] + 1e-12)
+    likeness: NDArray[np.float64] = normal[:-1] / np.maximum(normal[-1], 1e-3)
     return likeness
 
 

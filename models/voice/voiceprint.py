@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.interfaces import SAMPLE_RATE_HZ, Samples, Voiceprint
 from models.onnx import OnnxModel
-from models.sound.mel import mel_filters, spectrum
+from models.sound.mel import framed, mel_bands, mel_filters
 
 WINDOW, HOP, FFT, BANDS = 400, 160, 512, 40
 FLOOR = 1e-10
@@ -44,15 +44,14 @@ class VoiceprintEmbedder:
 
     def _pieces(self, samples: Samples) -> NDArray[np.float32]:
         """Log10 power mel of up to MOST_PIECES pieces, shape (pieces, 80, 40)."""
-        frames = 1 + (len(samples) - WINDOW) // HOP
-        count = min(MOST_PIECES, frames // PIECE_FRAMES)
-        starts = np.linspace(0, frames - PIECE_FRAMES, count).astype(int) * HOP
+        whole = 1 + (len(samples) - WINDOW) // HOP
+        count = min(MOST_PIECES, whole // PIECE_FRAMES)
+        starts = np.linspace(0, whole - PIECE_FRAMES, count).astype(int) * HOP
         length = (PIECE_FRAMES - 1) * HOP + WINDOW
-        powers = np.stack(
-            [spectrum(samples[start : start + length], self._window, HOP, FFT, power=2) for start in starts]
-        )
-        pieces: NDArray[np.float32] = np.log10(np.maximum(powers @ self._filters, FLOOR)).astype(np.float32)
-        return pieces
+        frames = np.concatenate([framed(samples[start : start + length], WINDOW, HOP) for start in starts])
+        bands = mel_bands(frames, self._filters, FFT, power=2, windowed=self._window.__mul__)
+        pieces: NDArray[np.float32] = np.log10(np.maximum(bands, np.float32(FLOOR)))
+        return pieces.reshape(count, PIECE_FRAMES, BANDS)
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

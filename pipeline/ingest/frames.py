@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from config.errors import AudiowardenError
-from pipeline.audio import SAMPLE_RATE_HZ, WINDOW_S, WINDOW_SAMPLES, LostWindow, Window
+from pipeline.audio import SAMPLE_RATE_HZ, WINDOW_S, WINDOW_SAMPLES, Loss, LostWindow, Window
 from pipeline.rooms.channel import Channel
 from pipeline.source import Position, SourceError, SourceFault
 
@@ -152,7 +152,7 @@ def item_frame(number: int, item: Window | LostWindow, *, live: bool) -> Frame:
     if item.user is not None:
         facts |= {"user": item.user, "slot": item.place}
     if isinstance(item, LostWindow):
-        return Frame(Kind.LOST, number, facts | {"surplus": item.surplus})
+        return Frame(Kind.LOST, number, facts | {"loss": item.loss.value})
     samples = item.pcm.astype("<i2", copy=False).tobytes()
     return Frame(Kind.WINDOW, number, {**facts, "speech_share": item.speech_share}, samples)
 
@@ -166,11 +166,18 @@ def item_of(frame: Frame) -> Window | LostWindow:
     if "user" in frame.facts:
         user, slot = frame.text_of("user")[:MAX_USER_CHARS], frame.integer_of("slot", 0, MAX_INDEX)
     if frame.kind is Kind.LOST:
-        return LostWindow(index, origin, heard_s, user, slot, frame.truth_of("surplus"))
+        return LostWindow(index, origin, heard_s, user, slot, _loss_of(frame))
     pcm = np.frombuffer(frame.samples, "<i2").astype(np.int16)
     if not len(pcm) or heard_s > len(pcm) / SAMPLE_RATE_HZ + 1e-6:
         raise frame.wrong("heard_s")
     return Window(index, pcm, origin, heard_s, frame.number_of("speech_share", 0.0, 1.0), user, slot)
+
+
+def _loss_of(frame: Frame) -> Loss:
+    try:
+        return Loss(frame.text_of("loss"))
+    except ValueError:
+        raise frame.wrong("loss") from None
 
 
 def failure_frame(number: int, error: SourceError, *, live: bool) -> Frame:

@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections import OrderedDict
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urljoin
 
@@ -40,9 +41,11 @@ class WebLibrary:
     UNREACHABLE. No text holds a path or a query.
     """
 
-    def __init__(self, policy: AddressPolicy, network: NetworkSettings) -> None:
+    def __init__(self, policy: AddressPolicy, network: NetworkSettings, scratch: Path) -> None:
+        """`scratch`: the folder for what must be fetched whole; that is gone when it is closed."""
         self._policy = policy
         self._network = network
+        self._scratch = scratch
         self._lock = threading.Lock()
         self._openers: set[GuardedOpener] = set()
         self._moved: OrderedDict[str, str] = OrderedDict()
@@ -62,7 +65,7 @@ class WebLibrary:
             if isinstance(body, FileBody):
                 return _File(self, opener, body)
             with closing(body):
-                spooled = _spooled(body, opener.length)
+                spooled = _spooled(body, opener.length, self._scratch)
             self.release(opener)
         except SourceError as error:
             self.release(opener)
@@ -206,7 +209,7 @@ class _File:
         self._body.close()
 
 
-def _spooled(body: Body, length: int | None) -> BinaryIO:
+def _spooled(body: Body, length: int | None, scratch: Path) -> BinaryIO:
     if length is None:
         text = "the server gives neither parts of the file nor its length"
         raise RecordingError(RecordingFault.UNSUPPORTED, text)
@@ -215,7 +218,7 @@ def _spooled(body: Body, length: int | None) -> BinaryIO:
         raise RecordingError(RecordingFault.UNSUPPORTED, text)
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(tempfile.TemporaryFile())
+            file = stack.enter_context(tempfile.TemporaryFile(dir=scratch))
             while piece := body.read(PIECE_BYTES):
                 file.write(piece)
             file.seek(0)

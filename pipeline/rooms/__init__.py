@@ -1,1 +1,1 @@
-"""Rooms of real-time clouds, joined by a vendor's own client where no address can be pulled."""
+"""Rooms of real-time clouds: joined by a vendor's own client, or pulled user by user as a roster says."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
 from config.settings import NetworkSettings
 from pipeline.audio import LostWindow, Window
-from pipeline.handover import CAPACITY, HandOver
+from pipeline.handover import HandOver
 from pipeline.rooms.channel import Channel, Join, Membership
 from pipeline.rooms.ears import Ears
+from pipeline.rooms.run import EMPTY_S, RoomRun
 from pipeline.rooms.voices import MAX_USERS, Mix, Voices
 from pipeline.source import Position, SourceError, SourceFault
 
@@ -26,11 +25,9 @@ LOAD_S = 10.0
 """On top of the time to connect: a client's library is loaded with the first channel."""
 LEAVE_S = 5.0
 """Leaving may take so long; then the client is left to it."""
-EMPTY_S = 300.0
-"""A channel that has nobody to listen to for so long has ended."""
 
 
-class RoomSource:
+class RoomSource(RoomRun):
     """One run of a room's audio (a `Source`)."""
 
     def __init__(
@@ -45,55 +42,21 @@ class RoomSource:
         empty_s: float = EMPTY_S,
     ) -> None:
         """`name` stands in logs. `clock` gives seconds since the epoch."""
+        super().__init__(name, 1 if channel.mixed else MAX_USERS, empty_s)
         self._join = join
         self._channel = channel
         self._position = position
         self._network = network
-        self._name = name
         self._clock = clock
-        self._empty_s = empty_s
         self._ears = Ears(clock)
         self._users: set[str] = set()
         """Who is in the channel and is to be listened to."""
-        self._stopping = asyncio.Event()
-        self._running: asyncio.Task[None] | None = None
         self._heard = False
-        self._peopled_at = 0.0
-        """When somebody to be listened to was there last, by `time.monotonic()`."""
-        self.live = True
-        """Whether the end of the audio means a lost connection; everybody's leaving does not."""
 
     @property
     def heard(self) -> bool:
         """Whether any audio has arrived."""
         return self._heard
-
-    async def windows(self) -> AsyncIterator[Window | LostWindow]:
-        """Yield windows as they are complete until the room ends or `stop` is called; raise SourceError.
-
-        May be called once. Leaving the iteration early ends the run.
-        """
-        if self._running is not None:
-            raise RuntimeError("a source runs once")
-        if self._stopping.is_set():
-            return
-        capacity = CAPACITY * (1 if self._channel.mixed else MAX_USERS)
-        handover = HandOver(asyncio.get_running_loop(), capacity)
-        self._running = asyncio.create_task(self._run(handover), name=f"room {self._name}")
-        try:
-            while (window := await handover.get()) is not None:
-                yield window
-        finally:
-            await self.stop()
-
-    async def stop(self) -> None:
-        """End the run within a second or so, whatever the client does. Safe to call twice.
-
-        The windows that were already heard, the partial ones too, can still be taken.
-        """
-        self._stopping.set()
-        if self._running is not None:
-            await asyncio.wait((self._running,))
 
     async def _run(self, handover: HandOver) -> None:
         """Be in the channel, and hand over what is heard there."""
@@ -116,9 +79,7 @@ class RoomSource:
                 handover.hurry()
                 self._hand_over(handover, voices.flush())
         finally:
-            if self._stopping.is_set() and isinstance(error, SourceError):
-                error = None
-            handover.finish(error)
+            self._finish(handover, error)
 
     async def _enter(self) -> Membership | None:
         """Begin to join; None when the run is stopped meanwhile."""
@@ -139,15 +100,6 @@ class RoomSource:
             return None
         raise SourceError(SourceFault.CANNOT_OPEN, f"the channel was not joined within {due_s:g} s")
 
-    async def _done_in(self, task: asyncio.Task[Any], due_s: float) -> bool:
-        """Wait for what a client's thread does; False when that takes too long, or the run is stopped."""
-        stopping = asyncio.create_task(self._stopping.wait(), name=f"stop {self._name}")
-        try:
-            await asyncio.wait((task, stopping), timeout=due_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-        return task.done()
-
     async def _wait_connected(self) -> bool:
         """Wait until we are in the channel; False when the run is stopped before. Raises SourceError."""
         due = time.monotonic() + self._network.connect_timeout_s
@@ -157,7 +109,7 @@ class RoomSource:
             if time.monotonic() >= due:
                 limit_s = self._network.connect_timeout_s
                 raise SourceError(SourceFault.CANNOT_OPEN, f"no connection to the channel in {limit_s:g} s")
-            if await self._nap():
+            if await self._nap(TICK_S):
                 return False
         return True
 
@@ -171,18 +123,12 @@ class RoomSource:
 
     async def _listen(self, membership: Membership, voices: Mix | Voices, handover: HandOver) -> None:
         """Take what is told until the run is stopped or the room ends. Raises SourceError."""
-        entered_at = self._peopled_at = time.monotonic()
+        self._enter_room()
         while True:
             if new := self._take(voices, handover):
                 await self._subscribe(membership, new)
             self._check()
-            if time.monotonic() - self._peopled_at > self._empty_s:
-                if self._peopled_at == entered_at:
-                    reason = "nobody came into the channel"
-                    raise SourceError(SourceFault.NO_SUCH_STREAM, reason, retryable=False)
-                self.live = False
-                return
-            if await self._nap():
+            if self._is_over() or await self._nap(TICK_S):
                 return
 
     async def _subscribe(self, membership: Membership, users: Sequence[str]) -> None:
@@ -231,7 +177,7 @@ class RoomSource:
                 self._users.add(user)
                 new.append(user)
         if frames or self._users:
-            self._peopled_at = time.monotonic()
+            self._see_people()
         self._hand_over(handover, voices.overdue(self._clock()))
         return new
 
@@ -247,12 +193,6 @@ class RoomSource:
             log.error("room_not_left", request_id=self._name, waited_s=LEAVE_S)
         elif (error := leaving.exception()) is not None:
             log.error("room_left_with_an_error", request_id=self._name, error=type(error).__name__)
-
-    async def _nap(self) -> bool:
-        """Sleep for a tick; say whether the run is being stopped."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), TICK_S)
-        return self._stopping.is_set()
 
 
 def _forget(late: asyncio.Future[None]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from pipeline.audio import SAMPLE_RATE_HZ, WINDOW_S, LostWindow, Window
+from pipeline.audio import SAMPLE_RATE_HZ, WINDOW_S, Loss, LostWindow, Window
 from pipeline.rooms.ears import Frame
 from pipeline.source import Position
 from pipeline.speech import speech_share
@@ -152,7 +152,7 @@ class Voices:
         ):
             return
         self._surplus[user] = place
-        yield LostWindow(self._take_index(), self._origin, 0.0, user, place, surplus=True)
+        yield LostWindow(self._take_index(), self._origin, 0.0, user, place, Loss.SURPLUS)
 
     def _number(self, user: str, cut: Cut) -> Window:
         share = speech_share(cut.pcm)

@@ -146,6 +146,8 @@ def test_mistakes_are_named(tmp_path: Path, text: str, said: str) -> None:
         "accounts = '12345678'",
         "accounts = ['12345678']",
         "[clips]\npublic_base_url = 'ftp://user:12345678@clips.test'",
+        "[[accounts]]\nname='a'\naccess_key='k'\ntrtc={roster_url='http://a.test/{b}?key=12345678'}\n",
+        "[[accounts]]\nname='a'\naccess_key='k'\nzego={app_id='x', server_secret='12345678'}\n",
     ],
 )
 def test_secrets_do_not_appear_in_errors(text: str, tmp_path: Path) -> None:

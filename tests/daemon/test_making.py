@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.exports.export import Export, Form, Span, StoredObject
+from daemon.exports.export import Export, Form, Span
 from daemon.exports.making import Cut, Making
-from daemon.storage.interfaces import Location
+from daemon.storage.interfaces import Location, Place
 from pipeline.encode import EncodeError
 from pipeline.recording.opening import open_recording
 from tests.support.folder_library import FolderLibrary
@@ -19,7 +19,7 @@ def test_a_picture_that_cannot_be_written(tmp_path: Path) -> None:
     make_hls(make_film(tmp_path, 2), tmp_path)
     library = FolderLibrary(tmp_path)
     recording = open_recording(library, "play.m3u8")
-    place = StoredObject(Location(), "play.m3u8")
+    place = Place(Location(), "play.m3u8")
     export = Export(sources=(place,), span=Span(start_s=0.0), form=Form.JPEG, target=place)
     target = tmp_path / "gone" / "picture.jpg"
     making = Making(

@@ -11,7 +11,7 @@ import pytest
 from config.taxonomy import load_taxonomy
 from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract
 from daemon.registry import CapacityError
-from pipeline.audio import LostWindow
+from pipeline.audio import Loss, LostWindow
 from pipeline.report import StreamSpec
 from pipeline.source import Position
 from tests.daemon.contracts.requests import request
@@ -88,14 +88,15 @@ async def test_the_older_shape_names_the_user_too(tmp_path: Path) -> None:
 
 async def test_a_user_too_many_is_told_and_no_sign_of_overload(tmp_path: Path) -> None:
     def crowded(_: StreamSpec, position: Position) -> Sequence[Step]:
-        surplus = LostWindow(1, 1000.0, 0.0, "44", 0, surplus=True)
+        surplus = LostWindow(1, 1000.0, 0.0, "44", 0, loss=Loss.SURPLUS)
         return [voiced_window(0, "11", 0), surplus, 60.0]
 
     async with Consumer() as consumer, house(tmp_path, crowded, cost_s=0.1, contract=NESTED) as made:
         await made.registry.start("audiostream", call(consumer, 1), limit=9)
         await consumer.wait_for(lambda: any(body["code"] == 1903 for body in consumer.taken), 20)
         (lost,) = (body for body in consumer.taken if body["code"] == 1903)
-        assert lost.keys() == {"requestId", "code", "message"}
+        assert lost.keys() == {"requestId", "code", "message", "audioDetail"}
+        assert lost["audioDetail"] == {"auxInfo": {"userId": 44}}
         assert lost["requestId"].endswith("_1")
         assert "发言用户超过上限" in lost["message"]
         await made.registry.start("audiostream", call(consumer, 2), limit=9)

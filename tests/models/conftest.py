@@ -40,6 +40,11 @@ def voiceprint_weights() -> Path:
 
 
 @pytest.fixture(scope="session")
+def gender_weights() -> Path:
+    return _weights("gender")
+
+
+@pytest.fixture(scope="session")
 def tiny(tiny_weights: Path) -> Iterator[WhisperRecogniser]:
     """English only, one worker."""
     recogniser = WhisperRecogniser(tiny_weights, simplify=to_simplified, device="cpu", threads=1)

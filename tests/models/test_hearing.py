@@ -11,7 +11,7 @@ from models.results import AudioSpans
 
 
 class CountingSenses:
-    """All three models, with answers of their own; remembers what each was given."""
+    """All models, with answers of their own; remembers what each was given."""
 
     classes: tuple[str, ...] = ()
 
@@ -33,6 +33,10 @@ class CountingSenses:
         self.embedded.append(len(samples))
         return None
 
+    def female_log_odds(self, samples: Samples) -> float | None:
+        self.asked.append("gender")
+        return float(len(samples))
+
 
 SAMPLES: Samples = np.linspace(0.0, 1.0, 160_000, dtype=np.float32)
 
@@ -45,21 +49,22 @@ def test_speech_is_what_nobody_sings() -> None:
 
 def test_every_model_is_asked_once_and_only_when_needed() -> None:
     models = CountingSenses(AudioSpans(((1.0, 3.0), (5.0, 6.0)), (), ()))
-    hearing = Hearing(SAMPLES, Senses(models, models, models))
+    hearing = Hearing(SAMPLES, Senses(models, models, models, models))
     assert not models.asked
     spoken = np.concatenate([SAMPLES[16_000:48_000], SAMPLES[80_000:96_000]])
     for _ in range(2):
         assert np.array_equal(hearing.speech, spoken)
         assert hearing.voiceprint is None
+        assert hearing.female_log_odds == 48_000
         assert hearing.scores.shape == (10, 521)
-    assert models.asked == ["spans", "voiceprint", "scores"]
+    assert models.asked == ["spans", "voiceprint", "gender", "scores"]
     assert models.embedded == [48_000]
 
 
 def test_what_is_known_is_not_asked_again() -> None:
     models = CountingSenses(AudioSpans((), (), ()))
     known = AudioSpans(((0.0, 1.0),), (), ())
-    assert len(Hearing(SAMPLES, Senses(models, models, models), spans=known).speech) == 16_000
+    assert len(Hearing(SAMPLES, Senses(models, models, models, models), spans=lambda: known).speech) == 16_000
     assert not models.asked
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from config.settings import SpeechSettings
 from config.taxonomy import RiskType, load_taxonomy
+from models.hearing import Hearing, Senses
 from models.interfaces import Samples, Utterance
-from models.results import AudioSpans, Transcript
+from models.results import AudioSpans, SoundFinding, Transcript
 from pipeline.analyse import Analyser, Analysis, Previous
+from pipeline.listen import Listener
 from pipeline.report import StreamSpec
 from pipeline.speech import SpeechGate
 from pipeline.tongue import DETECT_EVERY, ENOUGH
 from pipeline.words import WordSearch
+from tests.support.hearing import MadeUp
 from tests.support.streams import FakeTranscriber, spec, spoken_window
 
 SPEECH = AudioSpans(((0.0, 9.0),), (), ())
@@ -50,12 +54,13 @@ async def analyse(
     threads: ThreadPoolExecutor,
     indices: list[int] | None = None,
     stream: StreamSpec | None = None,
+    listener: Listener | None = None,
 ) -> list[Analysis]:
     """Analyse windows of one stream, one after the other."""
     gate = SpeechGate(SpeechSettings(), opinions)
     transcriber = FakeTranscriber(*texts)
     words = WordSearch([], [], lambda _: None)
-    analyser = Analyser(transcriber, gate, words, None, load_taxonomy(), threads)
+    analyser = Analyser(transcriber, gate, words, listener, load_taxonomy(), threads)
     previous = None
     done = []
     for index in indices or range(len(texts)):
@@ -84,6 +89,31 @@ async def test_few_words_that_somebody_did_say_are_kept(threads: ThreadPoolExecu
     opinions = Opinions(SPEECH, SPEECH)
     _, short = await analyse(opinions, [TALK, "oh no"], threads)
     assert (short.text, opinions.left) == ("oh no", 0)
+
+
+class Spans:
+    """A detector of sound that looks where somebody sings."""
+
+    risks = frozenset({RiskType.SING})
+
+    def __init__(self) -> None:
+        self.seen: list[AudioSpans] = []
+
+    def detect(self, hearing: Hearing) -> list[SoundFinding]:
+        self.seen.append(hearing.spans)
+        return []
+
+
+async def test_the_gate_and_the_detectors_of_sound_ask_together(threads: ThreadPoolExecutor) -> None:
+    """Of talk that is sure the detectors alone ask, of few words after talk both need the answer."""
+    opinions, detector = Opinions(SPEECH, SONG, MUSIC), Spans()
+    models = MadeUp(np.zeros((10, 521), np.float32), AudioSpans((), (), ()))
+    listener = Listener(Senses(models, models, models, models), [detector])
+    stream = spec(risks=frozenset({RiskType.SING, RiskType.ABUSE}))
+    texts = [TALK, TALK, "oh"]
+    *_, few = await analyse(opinions, texts, threads, stream=stream, listener=listener)
+    assert detector.seen == [SPEECH, SONG, MUSIC]
+    assert (few.text, opinions.left) == ("", 0)
 
 
 async def test_a_gap_is_no_talk_before(threads: ThreadPoolExecutor) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.encode import AudioForm
+from pipeline.encode import AudioForm, NoRoomError
 from pipeline.offline.audio import extract_audio
 from pipeline.recording.recording import Container, RecordingError, RecordingFault, Stretch
 from tests.support.recorded import (
@@ -58,6 +58,15 @@ def test_all_of_it(
     late, likeness = lag(heard, original)
     assert late in (0, 1024), "the AAC encoder's priming samples at most"
     assert likeness > 0.98
+
+
+@pytest.mark.parametrize("form", [AudioForm.FLAC, AudioForm.M4A, AudioForm.WAV])
+def test_a_disk_that_is_full_may_have_room_later(form: AudioForm, sound: Path, tmp_path: Path) -> None:
+    source = film(tmp_path / "film.ts", sound, SECONDS)
+    # Every write to it says that there is no space left: full(4).
+    with pytest.raises(NoRoomError, match=r"^there is no room for the result on the disk") as full:
+        extract_audio(whole(source), Path("/dev/full"), form)
+    assert full.value.retryable
 
 
 @pytest.mark.parametrize("suffix", [".ts", ".mp4", ".flv"])

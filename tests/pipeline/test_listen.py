@@ -40,7 +40,7 @@ class Slow:
 
 def listener(*detectors: Slow) -> Listener:
     models = MadeUp(np.zeros((10, 521), np.float32), NOTHING)
-    return Listener(Senses(models, models, models), detectors)
+    return Listener(Senses(models, models, models, models), detectors)
 
 
 def test_listening_costs_what_it_takes() -> None:

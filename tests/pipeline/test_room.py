@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
-from pipeline.audio import LostWindow
-from pipeline.report import EventType, Failure, Gap, RiskLevel, WindowReport
+from pipeline.audio import Loss, LostWindow
+from pipeline.report import EventType, Failure, Gap, RiskLevel, StreamSpec, WindowReport
 from pipeline.rooms.channel import Channel
-from pipeline.source import Position, SourceError, SourceFault
+from pipeline.source import Position, Source, SourceError, SourceFault
+from tests.support.pulled_room import FakeRoster, House, until
 from tests.support.room import Room
 from tests.support.streams import (
     RecordingSink,
@@ -19,6 +21,7 @@ from tests.support.streams import (
     Step,
     WordClassifier,
     spec,
+    spoken_window,
     voiced_window,
 )
 
@@ -33,6 +36,19 @@ LOST = SourceError(SourceFault.CANNOT_OPEN, "the connection to the channel was l
 def _threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(4) as executor:
         yield executor
+
+
+class PulledRooms(Sources):
+    """Opens a room whose users are pulled."""
+
+    def __init__(self, house: House, *, blind_s: float) -> None:
+        super().__init__()
+        self._house = house
+        self._blind_s = blind_s
+
+    def open(self, _: StreamSpec, position: Position) -> Source:
+        self.opened.append(position)
+        return self._house.source(position, blind_s=self._blind_s)
 
 
 class CrashingSink(RecordingSink):
@@ -138,7 +154,7 @@ async def test_skipped_windows_are_skipped_by_their_place(threads: ThreadPoolExe
 
 
 async def test_whoever_is_not_listened_to_is_told_as_not_moderated(threads: ThreadPoolExecutor) -> None:
-    surplus = LostWindow(1, 1000.0, 0.0, "33", 0, surplus=True)
+    surplus = LostWindow(1, 1000.0, 0.0, "33", 0, loss=Loss.SURPLUS)
     late = LostWindow(2, 1000.0, 10.0, "11", 1)
     room = Room(Sources([voiced_window(0, "11", 0), surplus, late]), stream=SEPARATE, executor=threads)
     running = asyncio.create_task(room.run(), name="run")
@@ -150,3 +166,27 @@ async def test_whoever_is_not_listened_to_is_told_as_not_moderated(threads: Thre
         ("33", Failure.SURPLUS),
         ("11", Failure.OVERLOAD),
     ]
+
+
+async def test_a_roster_that_fails_is_told_as_a_stall_and_the_users_are_heard(
+    threads: ThreadPoolExecutor,
+) -> None:
+    window = spoken_window(0)
+    talking: list[Step] = [step for slot in range(1000) for step in (replace(window, index=slot), 0.02)]
+    house = House(FakeRoster("ann"), {"ann": [talking]})
+    sources = PulledRooms(house, blind_s=0.2)
+    room = Room(sources, stream=spec(room=house.room, report_all=False), stalled_s=0.05, executor=threads)
+    running = asyncio.create_task(room.run(), name="run")
+    try:
+        await until(lambda: room.sink.states == ["started"])
+        house.roster.error = LOST
+        await until(lambda: len(room.sink.states) == 2)
+        heard = len(room.sink.analyses)
+        await until(lambda: len(room.sink.analyses) > heard)
+        house.roster.error = None
+        await until(lambda: len(room.sink.states) == 3)
+    finally:
+        await room.stream.finish()
+    assert (await running).fault is None
+    assert room.sink.states == ["started", "stalled", "resumed"]
+    assert len(house.opened) == 1

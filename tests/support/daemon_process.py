@@ -109,7 +109,11 @@ class DaemonProcess:
         return self._process.wait(STOP_TIMEOUT_S)
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.start)
+        try:
+            await asyncio.to_thread(self.start)
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

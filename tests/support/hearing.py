@@ -15,7 +15,7 @@ NOTHING = AudioSpans((), (), ())
 
 
 class MadeUp:
-    """All three models, with answers that were given beforehand."""
+    """All models, with answers that were given beforehand."""
 
     classes: tuple[str, ...] = ()
 
@@ -32,6 +32,9 @@ class MadeUp:
     def embed(self, _: Samples) -> Voiceprint | None:
         return None
 
+    def female_log_odds(self, _: Samples) -> float | None:
+        return None
+
 
 def made_up(
     classes: Sequence[str], patches: Sequence[Mapping[str, float]], spans: AudioSpans = NOTHING
@@ -43,9 +46,10 @@ def made_up(
             row[classes.index(name)] = score
     models = MadeUp(scores, spans)
     samples = np.zeros(round(len(patches) * PATCH_S * SAMPLE_RATE_HZ), np.float32)
-    return Hearing(samples, Senses(models, models, models))
+    return Hearing(samples, Senses(models, models, models, models))
 
 
 def heard(samples: Samples, spans: AudioSpanDetector, tagger: SoundTagger) -> Hearing:
     """Return `samples` as the real models hear them."""
-    return Hearing(samples, Senses(spans, tagger, MadeUp(np.zeros((0, 521), np.float32), NOTHING)))
+    deaf = MadeUp(np.zeros((0, 521), np.float32), NOTHING)
+    return Hearing(samples, Senses(spans, tagger, deaf, deaf))

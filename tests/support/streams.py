@@ -14,7 +14,7 @@ from models.results import EMPTY_TRANSCRIPT, ListMatch, Span, TextFinding, Trans
 from pipeline.analyse import Analysis
 from pipeline.audio import WINDOW_SAMPLES, LostWindow, Window
 from pipeline.report import StreamEvent, StreamSpec, WindowReport
-from pipeline.source import Position, SourceError
+from pipeline.source import Position, Source, SourceError
 
 INSULT = Label(RiskType.ABUSE, "insult", "personal")
 
@@ -84,7 +84,7 @@ class Sources:
         self.opened: list[Position] = []
         self.made: list[FakeSource] = []
 
-    def open(self, _: StreamSpec, position: Position) -> FakeSource:
+    def open(self, _: StreamSpec, position: Position) -> Source:
         """Make the next source."""
         self.opened.append(position)
         source = FakeSource(self._scripts.pop(0), live=self._live)

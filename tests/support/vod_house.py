@@ -17,15 +17,17 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkvod.v1 import VodClient
 
 from config.accounts import AccountSettings
+from config.errors import AudiowardenError
 from config.settings import CallbackSettings, JobSettings, NetworkSettings, S3Settings
 from daemon.accounts import Accounts
 from daemon.contracts.errors import plain_errors
 from daemon.contracts.vod.access import Projects
 from daemon.contracts.vod.assets import Assets
-from daemon.contracts.vod.extraction import KIND, Extraction, MadeAudio
+from daemon.contracts.vod.extraction import KIND, Extraction
 from daemon.contracts.vod.registration import Registration
 from daemon.contracts.vod.routes import VodRoutes
 from daemon.exports.sources import Sources
+from daemon.exports.whole_audio import WholeAudio
 from daemon.jobs.durable import DurableJobs
 from daemon.jobs.workshop import Workshop
 from daemon.ledger.sqlite import SqliteLedger
@@ -35,6 +37,7 @@ from daemon.storage.addresses import SignedAddresses
 from daemon.storage.folder import FolderStore
 from daemon.storage.s3.clients import S3Clients
 from daemon.storage.stores import ConfiguredStores
+from pipeline.encode import AudioForm
 from pipeline.network.addresses import AddressPolicy
 from pipeline.recording.recording import Library, RecordingError, RecordingFault
 from pipeline.recording.web import WebLibrary
@@ -80,17 +83,17 @@ class Maker:
 
     go: threading.Event = field(default_factory=threading.Event)
     made: list[str] = field(default_factory=list)
-    fault: RecordingError | None = None
+    fault: AudiowardenError | None = None
 
     def __call__(
         self,
         library: Library,
         name: str,
-        audio_format: str,
         target: Path,
+        form: AudioForm,
         progress: Callable[[float], None],
         cancelled: Callable[[], bool],
-    ) -> MadeAudio:
+    ) -> WholeAudio:
         self.made.append(name)
         progress(0.5)
         while not self.go.wait(0.005):
@@ -99,9 +102,9 @@ class Maker:
         if self.fault is not None:
             raise self.fault
         source = library.open(name)
-        target.write_bytes(audio_format.encode() + b" of " + source.read(100))
+        target.write_bytes(form.encode() + b" of " + source.read(100))
         source.close()
-        return MadeAudio(audio_format, audio_format, 2.5, 2)
+        return WholeAudio(2.5, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,7 @@ async def house(
     clock: Callable[[], float] = time.time,
     working: bool = True,
     at_once: int = 1,
+    max_result_bytes: int = 10**9,
 ) -> AsyncIterator[House]:
     """Serve the contract with the media root `folder/media`; jobs are done when `working`."""
     settings = settings or accounts()
@@ -190,8 +194,8 @@ async def house(
     metrics, clients = Metrics(), S3Clients(S3Settings())
     stores = ConfiguredStores(FolderStore(root, SignedAddresses("http://daemon.example", b"x" * 32)), clients)
     addresses = AddressPolicy(allow_private=False)
-    sources = Sources(stores, lambda: WebLibrary(addresses, NetworkSettings()))
-    workshop = await asyncio.to_thread(Workshop, folder / "data", at_once)
+    sources = Sources(stores, lambda bench: WebLibrary(addresses, NetworkSettings(), bench))
+    workshop = await asyncio.to_thread(Workshop, folder / "data", at_once, max_result_bytes)
     projects, assets = Projects(settings, Accounts(settings), clock), Assets(ledger.documents)
     async with aiohttp.ClientSession() as session:
         callbacks = CallbackSettings(first_retry_s=0.02, max_retry_s=0.05)

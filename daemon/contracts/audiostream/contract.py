@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from config.accounts import AccountSettings
@@ -38,11 +38,13 @@ class Manner:
 
     shape: str = "nested"
     events: bool = False
+    whole_room: bool | None = False
+    """Whether it was taken for a whole room by a roster; None: as the account says."""
 
     @classmethod
     def of(cls, account: AccountSettings) -> Manner:
         """Return what the account asks for now."""
-        return cls(account.callback_shape, account.stream_events)
+        return cls(account.callback_shape, account.stream_events, whole_room=None)
 
 
 class AudioStreamCall:
@@ -61,8 +63,8 @@ class AudioStreamCall:
         self.request = StartRequest.model_validate(self._body)
         self._asked = names.asked(self.request.type, self.request.businessType)
         self._account = account.name
-        self._pull = pull_of(self.request.data, account.pull_templates, agora_sdk=agora_sdk)
-        self._manner = manner
+        self._pull = pull_of(self.request.data, account, agora_sdk=agora_sdk, whole_room=manner.whole_room)
+        self._manner = replace(manner, whole_room=self._pull.room is not None)
         writer = FlatWriter if manner.shape == "flat" else PayloadWriter
         self._writer = writer(request_id, self.request, body["data"], self._asked, taxonomy, self._pull.user)
         self.spec = self._spec(request_id)
@@ -84,6 +86,7 @@ class AudioStreamCall:
             backoff=self._pull.backoff,
             user=self._pull.user,
             channel=self._pull.channel,
+            room=self._pull.room,
         )
 
     @property

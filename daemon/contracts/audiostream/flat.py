@@ -44,6 +44,10 @@ class FlatWriter(PayloadWriter):
         body["businessLabels"] = detail["audioTags"]
         return body
 
+    def _whose(self, report: WindowReport) -> dict[str, Any]:
+        user = self._user_of(report)
+        return {"riskDetail": user} if user else {}
+
     def _envelope(self, request_id: str, stat_code: int) -> dict[str, Any]:
         body = super()._envelope(request_id, stat_code)
         return {"btid" if name == "btId" else name: value for name, value in body.items()}

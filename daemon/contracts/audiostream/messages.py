@@ -251,6 +251,19 @@ class FlatCallback(FlatNotice):
     vadCode: Flag
 
 
+class UserInfo(Message):
+    """Whose window it was, where a room's users are told apart; as in WindowInfo."""
+
+    userId: int | str | None = None
+    strUserId: str | None = None
+
+
+class FailureDetail(Message):
+    """Of a window of one user of a room."""
+
+    auxInfo: UserInfo
+
+
 class FailureCallback(Message):
     """1903: a window that could not be moderated, or a stream that an error of ours ended; 1904: a stream
     that could not be pulled any more and of which no finish notice was asked for.
@@ -259,6 +272,8 @@ class FailureCallback(Message):
     requestId: str
     code: Literal[1903, 1904]
     message: str
+    audioDetail: Annotated[FailureDetail | None, Field(description="The user of a room's window.")] = None
+    riskDetail: Annotated[UserInfo | None, Field(description="The same in the flat shape.")] = None
 
 
 class HappenedEvent(Message):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from config.taxonomy import RiskType
+from config.taxonomy import BUSINESS_TYPES, RiskType
 
 NEWER_NAMES = {
     "POLITY": RiskType.POLITICS,
@@ -17,19 +17,7 @@ TYPE_NAMES: dict[str, RiskType] = {risk.value: risk for risk in RiskType} | NEWE
 TYPE_SETS = {"DEFAULT": ("POLITICS", "PORN", "AD", "MOAN")}
 """One name for several types. No document explains it, but the vendor's published clients send it; in a later
 edition of one of them these four stand in its place."""
-BUSINESS_NAMES: dict[str, RiskType] = {
-    risk.value: risk
-    for risk in (
-        RiskType.GENDER,
-        RiskType.AGE,
-        RiskType.TIMBRE,
-        RiskType.SING,
-        RiskType.LANGUAGE,
-        RiskType.MINOR,
-        RiskType.VOICE,
-        RiskType.AUDIOSCENE,
-    )
-}
+BUSINESS_NAMES = {risk.value: risk for risk in RiskType if risk in BUSINESS_TYPES}
 NEEDS_GENDER = frozenset({RiskType.TIMBRE, RiskType.SING, RiskType.LANGUAGE})
 
 

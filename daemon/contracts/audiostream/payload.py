@@ -27,6 +27,10 @@ FAILURES = {
         "zh": "房间内发言用户超过上限，该片段未审核",
         "en": "more users talk than are listened to, the window was not moderated",
     },
+    Failure.UNHEARD: {
+        "zh": "该用户的流拉取失败，该片段未审核",
+        "en": "the user's stream cannot be pulled, the window was not moderated",
+    },
 }
 STREAM_OVER = {"zh": "该路流审核已结束", "en": "the stream is not moderated any more"}
 STAT_EVENT = 2
@@ -52,15 +56,12 @@ class PayloadWriter:
         self._language = request.acceptLang
 
     def window(self, report: WindowReport) -> dict[str, Any]:
-        """Write a window's callback; one that could not be moderated carries nothing but code and message."""
+        """Write a window's callback; of one that could not be moderated it says why, and whose it was."""
         request_id = f"{self._request_id}_{report.index}"
         if report.failure is not None:
-            return {
-                "requestId": request_id,
-                "code": int(Code.FAILED),
-                "message": f"{MESSAGES[Code.FAILED][self._language]}: "
-                f"{FAILURES[report.failure][self._language]}",
-            }
+            why = f"{MESSAGES[Code.FAILED][self._language]}: {FAILURES[report.failure][self._language]}"
+            failed = {"requestId": request_id, "code": int(Code.FAILED), "message": why}
+            return failed | self._whose(report)
         body = self._envelope(request_id, stat_code=0)
         body["audioDetail"] = self._audio_detail(report)
         body["auxInfo"] = {"streamTime": round(report.stream_time_s)}
@@ -188,17 +189,28 @@ class PayloadWriter:
             "audioStartTime": _local_time(report.started_at),
             "audioEndTime": _local_time(report.ended_at),
         }
-        if (user := report.user or self._user) is not None:
-            info[USER_FIELDS[self._request.data.streamType]] = _uid(user) if report.user else user
+        info |= self._user_of(report)
         if self._request.data.room is not None:
             info["room"] = self._request.data.room
         if self._pass_through is not None:
             info["passThrough"] = self._pass_through
         return info
 
+    def _whose(self, report: WindowReport) -> dict[str, Any]:
+        """Name the user of a window that could not be moderated, where a window's user stands."""
+        user = self._user_of(report)
+        return {"audioDetail": {"auxInfo": user}} if user else {}
+
+    def _user_of(self, report: WindowReport) -> dict[str, int | str]:
+        """Say whose voice it is, where a room's users are told apart; as the documents have it."""
+        if report.user is not None and self._request.data.streamType == "AGORA":
+            return {"userId": _uid(report.user)}
+        user = report.user or self._user
+        return {} if user is None else {USER_FIELDS[self._request.data.streamType]: user}
+
 
 def _uid(user: str) -> int | str:
-    """Return a user as the document has it: a number, where it is one."""
+    """Return a user of an AGORA channel: a number, where it is one."""
     return int(user) if user.isascii() and user.isdecimal() else user
 
 

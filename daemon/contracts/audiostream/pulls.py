@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
 
-from config.accounts import PullTemplates
+from config.accounts import AccountSettings, ZegoSettings
 from config.errors import AudiowardenError
 from daemon.contracts.audiostream.schema import AgoraParam, Data, TrtcParam, ZegoParam
 from pipeline.retry import PULL_BACKOFF, Backoff
 from pipeline.rooms.channel import Channel, Wanted
+from pipeline.rooms.roster import ListedRoster, PulledRoom, Roster, filled
+from pipeline.rooms.zego import ZegoRoster
 
 AGORA_BACKOFF = Backoff(first_s=0.0, step_s=0.0, max_s=0.0, attempts=2)
 ZEGO_BACKOFF = Backoff(first_s=30.0, step_s=0.0, max_s=30.0, attempts=10)
@@ -23,11 +24,15 @@ SEPARATE_STREAMS = 2
 
 
 class NotConfiguredError(AudiowardenError):
-    """The account has no address to pull streams of this kind from."""
+    """The account has no address to pull streams of this kind from, or nobody says who is in its rooms."""
 
-    def __init__(self, stream_type: str) -> None:
-        super().__init__(f"accounts[].pull_templates.{stream_type.lower()} is not set")
+    def __init__(self, stream_type: str, *, roster: bool = False) -> None:
+        kind = stream_type.lower()
+        missing = f"accounts[].{kind} has no roster"
+        super().__init__(missing if roster else f"accounts[].pull_templates.{kind} is not set")
         self.stream_type = stream_type
+        self.roster = roster
+        """Whether it is a roster that is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +47,25 @@ class Pull:
     """Whose stream it is, where a room has one for each user and no mix was asked for."""
     channel: Channel | None = None
     """Joined by its vendor's client in place of an address."""
+    room: PulledRoom | None = None
+    """Whose users are pulled one by one in place of an address."""
 
 
-def pull_of(data: Data, templates: PullTemplates, *, agora_sdk: bool = False) -> Pull:
+def pull_of(
+    data: Data, account: AccountSettings, *, agora_sdk: bool = False, whole_room: bool | None = None
+) -> Pull:
     """Return how the stream is pulled. With `agora_sdk`, AGORA channels are joined, whatever the template.
+
+    `whole_room` says of a TRTC or ZEGO start whether it is one for all users, where it was taken before.
 
     A room's stream is pulled from the account's template, whose places are filled with the request's fields:
     those of the kind's parameters, `room` (whichever names it) and `tokenId`. Raises NotConfiguredError.
     """
+    templates = account.pull_templates
     if data.trtcParam is not None and data.streamType == "TRTC":
-        return _trtc(data, data.trtcParam, templates.trtc)
+        return _trtc(data, data.trtcParam, templates.trtc, account.trtc.roster_url, whole_room)
     if data.zegoParam is not None and data.streamType == "ZEGO":
-        return _zego(data, data.zegoParam, templates.zego)
+        return _zego(data, data.zegoParam, templates.zego, account.zego, whole_room)
     if data.agoraParam is not None and data.streamType == "AGORA":
         return _joined(data.agoraParam) if agora_sdk else _agora(data, data.agoraParam, templates.agora)
     if data.streamType != "NORMAL" or data.url is None:
@@ -61,7 +73,7 @@ def pull_of(data: Data, templates: PullTemplates, *, agora_sdk: bool = False) ->
     return Pull(data.url, f"url-{hashlib.sha256(data.url.encode()).hexdigest()}", PULL_BACKOFF)
 
 
-def _trtc(data: Data, asked: TrtcParam, template: str) -> Pull:
+def _trtc(data: Data, asked: TrtcParam, template: str, roster_url: str, whole_room: bool | None) -> Pull:
     room = str(asked.roomId) if asked.roomId is not None else asked.strRoomId or ""
     fields = {
         "sdkAppId": str(asked.sdkAppId),
@@ -71,16 +83,22 @@ def _trtc(data: Data, asked: TrtcParam, template: str) -> Pull:
         "roomIsNumber": str(int(asked.roomId is not None)),
         "tokenId": data.tokenId,
     }
+    identity = _identity("trtc", str(asked.sdkAppId), asked.userId, room)
+    url = _filled(template, fields, "TRTC")
     separate = asked.demoSences == SEPARATE_STREAMS
-    return Pull(
-        _filled(template, fields, "TRTC"),
-        _identity("trtc", str(asked.sdkAppId), asked.userId, room),
-        PULL_BACKOFF,
-        data.tokenId if separate else None,
-    )
+    if whole_room is None:
+        whole_room = separate and bool(roster_url)
+    if not whole_room:
+        return Pull(url, identity, PULL_BACKOFF, data.tokenId if separate else None)
+    if not roster_url:
+        raise NotConfiguredError("TRTC", roster=True)
+    roster = ListedRoster(filled(roster_url, fields))
+    return Pull("", identity, PULL_BACKOFF, room=_room(roster, template, fields, own_user=asked.userId))
 
 
-def _zego(data: Data, asked: ZegoParam, template: str) -> Pull:
+def _zego(
+    data: Data, asked: ZegoParam, template: str, settings: ZegoSettings, whole_room: bool | None
+) -> Pull:
     stream = asked.streamId or asked.roomId or ""
     fields = {
         "streamId": asked.streamId or "",
@@ -89,12 +107,28 @@ def _zego(data: Data, asked: ZegoParam, template: str) -> Pull:
         "testEnv": str(int(asked.testEnv)),
         "tokenId": asked.tokenId or data.tokenId,
     }
-    return Pull(
-        _filled(template, fields, "ZEGO"),
-        _identity("zego", stream),
-        ZEGO_BACKOFF,
-        None if asked.isMixingEnabled else data.tokenId,
-    )
+    identity = _identity("zego", stream)
+    url = _filled(template, fields, "ZEGO")
+    if whole_room is None:
+        whole_room = not asked.isMixingEnabled and asked.streamId is None
+    if not whole_room:
+        return Pull(url, identity, ZEGO_BACKOFF, None if asked.isMixingEnabled else data.tokenId)
+    roster = _zego_roster(asked, settings, fields)
+    return Pull("", identity, ZEGO_BACKOFF, room=_room(roster, template, fields))
+
+
+def _zego_roster(asked: ZegoParam, settings: ZegoSettings, fields: Mapping[str, str]) -> Roster:
+    """Say who tells of a whole room: its id alone does not say whose streams are in it."""
+    if settings.roster_url:
+        return ListedRoster(filled(settings.roster_url, fields))
+    if settings.app_id is None or settings.server_secret is None:
+        raise NotConfiguredError("ZEGO", roster=True)
+    secret = settings.server_secret.get_secret_value()
+    return ZegoRoster(settings.app_id, secret, settings.api_url, asked.roomId or "", asked.testEnv)
+
+
+def _room(roster: Roster, template: str, fields: Mapping[str, str], own_user: str = "") -> PulledRoom:
+    return PulledRoom(roster, template, tuple(fields.items()), own_user)
 
 
 def _joined(asked: AgoraParam) -> Pull:
@@ -131,10 +165,10 @@ def _agora(data: Data, asked: AgoraParam, template: str) -> Pull:
 
 
 def _filled(template: str, fields: Mapping[str, str], stream_type: str) -> str:
-    """Put the fields into the template, each as one part of a path or of a query."""
+    """Put the fields into the template of this kind."""
     if not template:
         raise NotConfiguredError(stream_type)
-    return template.format_map({name: quote(value, safe="") for name, value in fields.items()})
+    return filled(template, fields)
 
 
 def _identity(kind: str, *parts: str) -> str:

@@ -45,6 +45,12 @@ NOT_CONFIGURED = {
     "en": "{stream_type} is not configured for this account: set accounts.pull_templates.{setting} on the "
     "server, or use NORMAL with a url",
 }
+NO_ROSTER = {
+    "zh": "账号未配置房间成员来源：请设置 accounts.{setting}.app_id 和 server_secret，"
+    "或 accounts.{setting}.roster_url，或按用户传 streamId",
+    "en": "nothing says who is in a room: set accounts.{setting}.app_id and server_secret, or "
+    "accounts.{setting}.roster_url, on the server, or start each user's stream by its streamId",
+}
 CONFIGURABLE = {"TRTC", "ZEGO", "AGORA"}
 SDK_INSTEAD = {"AGORA": {"zh": "，或安装扩展 agora", "en": "; or install the extra `agora`"}}
 AT_CAPACITY = {
@@ -121,8 +127,13 @@ def bad_parameter(field: str, fault: str, language: str) -> RefusedError:
     return RefusedError(Code.BAD_PARAMETER, f"{MESSAGES[Code.BAD_PARAMETER][language]}: {place}{fault}")
 
 
-def not_configured(stream_type: str, language: str) -> str:
-    """Say what to configure so that streams of a kind are taken, or that nothing helps."""
+def not_configured(stream_type: str, language: str, *, roster: bool = False) -> str:
+    """Say what to configure so that streams of a kind are taken, or that nothing helps.
+
+    With `roster`: so that a whole room is.
+    """
+    if roster:
+        return NO_ROSTER[language].format(setting=stream_type.lower())
     texts = NOT_CONFIGURED if stream_type in CONFIGURABLE else NOT_SUPPORTED
     text = texts[language].format(stream_type=stream_type, setting=stream_type.lower())
     return text + SDK_INSTEAD.get(stream_type, {}).get(language, "")

@@ -123,7 +123,7 @@ class AudioStreamRoutes:
         except ValidationError as error:
             raise replies.refuse(error, language) from None
         except NotConfiguredError as error:
-            text = replies.not_configured(error.stream_type, language)
+            text = replies.not_configured(error.stream_type, language, roster=error.roster)
             raise replies.bad_parameter("data.streamType", text, language) from None
         except NotPermittedError as error:
             text = replies.not_permitted(error.field, error.value, language)
@@ -146,7 +146,7 @@ class AudioStreamRoutes:
         try:
             # A room's address is the operator's template, not a field of the request.
             field = "data.url" if call.request.data.streamType == "NORMAL" else "data.streamType"
-            if call.spec.channel is None:
+            if call.spec.url:
                 self._addresses.check_url(call.spec.url, "stream")
             field = "callback"
             self._addresses.check_url(call.callback_url, "callback")

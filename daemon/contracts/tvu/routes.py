@@ -23,11 +23,12 @@ from daemon.contracts.tvu.replies import RefusedError
 from daemon.contracts.tvu.schema import ExportAudioRequest, ExportRequest, Part
 from daemon.contracts.tvu.spelling import parse_printed
 from daemon.contracts.tvu.translation import audio_export, media_export
-from daemon.exports.export import Export, Exported, Form, StoredObject
+from daemon.exports.export import Export, Exported, Form
 from daemon.exports.exporter import why
 from daemon.ledger.interfaces import LedgerError
 from daemon.logs import tell
 from daemon.metrics import Metrics
+from daemon.storage.interfaces import Place
 
 log = structlog.get_logger()
 
@@ -170,7 +171,7 @@ def _validated(model: type[Request], body: dict[str, Any]) -> Request:
 
 
 def _check_buckets(account: Account, export: Export, field: str) -> None:
-    places = [source for source in export.sources if isinstance(source, StoredObject)]
+    places = [source for source in export.sources if isinstance(source, Place)]
     for place in (*places, export.target):
         if not account.may_use(place.location.bucket):
             raise RefusedError(f"{field}: this account may not use the bucket {place.location.bucket}")

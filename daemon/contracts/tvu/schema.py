@@ -8,15 +8,16 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from daemon.exports.export import AUDIO_FORMS
 from daemon.storage.interfaces import RefusedError
-from daemon.storage.keys import checked_key
+from daemon.storage.keys import checked_bucket, checked_key
 from pipeline.offline.audio import MAX_CUT_S
 
 MAX_DURATION_MS = round(MAX_CUT_S * 1000)
 MAX_EPOCH_MS = 4_102_444_800_000
 """The year 2100."""
 MAX_STORAGE_INFO = 65_536
-AUDIO_SUFFIXES = ("flac", "wav", "mp3", "m4a", "ogg")
+AUDIO_SUFFIXES = tuple(form.value for form in AUDIO_FORMS)
 CLOCK = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d)(\.\d{1,3})?", re.ASCII)
 UNUSABLE = re.compile(r"[\x00-\x1f\x7f\\]")
 
@@ -30,6 +31,13 @@ def _path(value: str) -> str:
     if "\\" in path:
         raise PydanticCustomError("path", "should be a path without backslashes")
     return path
+
+
+def _bucket(value: str) -> str:
+    try:
+        return checked_bucket(value) if value else ""
+    except RefusedError:
+        raise PydanticCustomError("bucket", "should be the name of a bucket") from None
 
 
 def _name(value: str) -> str:
@@ -47,8 +55,9 @@ def _clock(value: str) -> str:
 def _audio_name(value: str) -> str:
     if audio_suffix(value) not in AUDIO_SUFFIXES:
         raise PydanticCustomError(
-            "suffix", "should end with .{known}", {"known": ", .".join(AUDIO_SUFFIXES[:-1]) + " or .ogg"}
-        )
+            "suffix", "should end with .{known} or .{last}",
+            {"known": ", .".join(AUDIO_SUFFIXES[:-1]), "last": AUDIO_SUFFIXES[-1]},
+        )  # fmt: skip
     return value
 
 
@@ -64,12 +73,15 @@ Credential = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 PathText = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_path)]
 NameText = Annotated[str, StringConstraints(min_length=1), AfterValidator(_name)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+TimestampMs = Annotated[float, Field(allow_inf_nan=False, ge=-MAX_EPOCH_MS, le=MAX_EPOCH_MS)]
+"""0 or less: the client does not know it."""
 EpochMs = Annotated[float, Field(allow_inf_nan=False, ge=0, le=MAX_EPOCH_MS)]
 DurationMs = Annotated[float, Field(allow_inf_nan=False, gt=0, le=MAX_DURATION_MS)]
 OffsetMs = Annotated[float, Field(allow_inf_nan=False, ge=-MAX_DURATION_MS, le=MAX_DURATION_MS)]
 ClockText = Annotated[str, StringConstraints(max_length=16), AfterValidator(_clock)]
 RegionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{0,64}$")]
-BucketName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$")]
+BucketName = Annotated[str, AfterValidator(_bucket)]
+"""Empty: none."""
 
 
 class Part(BaseModel):
@@ -92,12 +104,12 @@ class ExportAudioRequest(Part):
     UserId: Text
     FileStartTimecode: Number
     FileEndTimecode: Number
-    FileStartTimestamp: Number
-    FileEndTimestamp: Number
+    FileStartTimestamp: TimestampMs
+    FileEndTimestamp: TimestampMs
     AudioPath: Annotated[str, StringConstraints(max_length=8192)]
     PeerId: Text = ""
     S3Region: RegionName = ""
-    S3Bucket: BucketName | Literal[""] = ""
+    S3Bucket: BucketName = ""
     Uid: Text = ""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
 from typing import Annotated, Literal
 from urllib.parse import unquote_to_bytes
 
@@ -13,7 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, Vali
 from daemon.contracts.body import BodyError, parse_json
 from daemon.contracts.tvu.replies import RefusedError, explain
 from daemon.contracts.tvu.schema import UNUSABLE, BucketName, Part, RegionName
-from daemon.storage.interfaces import Location
+from daemon.storage.interfaces import Location, Place
 
 FIELD = "storage_info"
 MAX_PLACES = 32
@@ -35,7 +34,7 @@ class Entry(Part):
     storage_type: Annotated[str, StringConstraints(max_length=64)] = "S3"
     storage_enable: bool = True
     storage_location: RegionName = ""
-    storage_name: BucketName | Literal[""] = ""
+    storage_name: BucketName = ""
     storage_root_folder: Annotated[str, StringConstraints(max_length=900), AfterValidator(_folder)] = ""
     storage_description: str = ""
     storage_path_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,128}$")] = ""
@@ -44,28 +43,18 @@ class Entry(Part):
 ENTRIES = TypeAdapter(Annotated[list[Entry], Field(max_length=MAX_PLACES)])
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A folder in a store."""
-
-    location: Location
-    folder: str
-    path_id: str
-
-    def key(self, *parts: str) -> str:
-        """Return the key of what is in the folder."""
-        return "/".join(part for part in (self.folder, *parts) if part)
-
-
 class StorageInfo:
-    """The places of a request; the first enabled one of a purpose counts."""
+    """The folders of a request; the first enabled one of a purpose counts."""
 
     def __init__(self, text: str, *, uri_encoded: bool) -> None:
         """Read the field. Raises RefusedError."""
         self._places: dict[str, Place] = {}
+        self._path_ids: dict[str, str] = {}
         for entry in _entries(text, uri_encoded):
             if entry.storage_enable:
-                self._places.setdefault(entry.storage_purpose.lower(), _place(entry))
+                purpose = entry.storage_purpose.lower()
+                self._places.setdefault(purpose, _place(entry))
+                self._path_ids.setdefault(purpose, entry.storage_path_id)
 
     def source(self, *purposes: Literal["ts", "mp4"]) -> Place:
         """Return where the source is: the first of the purposes that is there. Raises RefusedError."""
@@ -74,23 +63,26 @@ class StorageInfo:
                 return self._places[purpose]
         raise RefusedError(f"{FIELD} should hold an enabled place for the purpose ts or mp4")
 
-    def upload(self) -> Place:
-        """Return where the result goes. Raises RefusedError."""
+    def upload(self, default_id: str) -> Place:
+        """Return the folder of the result; `default_id` names it when the request does not.
+
+        Raises RefusedError.
+        """
         if "upload" not in self._places:
             raise RefusedError(f"{FIELD} should hold an enabled place for the purpose upload")
-        return self._places["upload"]
+        return self._places["upload"].child(self._path_ids["upload"] or default_id)
 
 
 def _place(entry: Entry) -> Place:
     kind = entry.storage_type.upper()
     if kind == "LOCAL":
-        return Place(Location(), entry.storage_root_folder, entry.storage_path_id)
+        return Place(Location(), entry.storage_root_folder)
     if kind != "S3":
         raise RefusedError(f"{FIELD}: storage_type should be S3 or LOCAL")
     if not entry.storage_name:
         raise RefusedError(f"{FIELD}: storage_name should name a bucket")
     location = Location(entry.storage_name, entry.storage_location)
-    return Place(location, entry.storage_root_folder, entry.storage_path_id)
+    return Place(location, entry.storage_root_folder)
 
 
 def _entries(text: str, uri_encoded: bool) -> list[Entry]:

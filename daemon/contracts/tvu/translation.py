@@ -13,9 +13,9 @@ from daemon.contracts.tvu.schema import (
     audio_suffix,
     clock_s,
 )
-from daemon.contracts.tvu.storage_info import Place, StorageInfo
-from daemon.exports.export import Export, Form, MediaSource, Span, StoredObject, WebAddress
-from daemon.storage.interfaces import Location
+from daemon.contracts.tvu.storage_info import StorageInfo
+from daemon.exports.export import Export, Form, MediaSource, Span, WebAddress
+from daemon.storage.interfaces import Location, Place
 
 EPOCH_MS = re.compile(r"(?:^|[_./-])(1\d{12})(?=[_./-]|$)", re.ASCII)
 """Since September 2001: in the name of a folder it is when the recording began."""
@@ -48,11 +48,10 @@ class MediaExport:
 
 def audio_export(request: ExportAudioRequest) -> Export:
     """Return the export that a request for audio means."""
-    location = Location(request.S3Bucket, request.S3Region if request.S3Bucket else "")
-    sources: list[MediaSource] = [StoredObject(location, request.LivePath)]
+    live = Place(Location(request.S3Bucket, request.S3Region if request.S3Bucket else ""), request.LivePath)
+    sources: list[MediaSource] = [live]
     if request.AudioPath:
         sources.append(WebAddress(request.AudioPath))
-    folder = request.LivePath.rpartition("/")[0]
     began_ms: float | None = _epoch_ms(request.LivePath)
     if began_ms is None and request.FileStartTimestamp > 0:
         began_ms = request.FileStartTimestamp
@@ -64,7 +63,7 @@ def audio_export(request: ExportAudioRequest) -> Export:
             begins_at=None if began_ms is None else began_ms / 1000,
         ),
         form=Form(audio_suffix(request.FileName)),
-        target=StoredObject(location, f"{folder}/{request.FileName}" if folder else request.FileName),
+        target=live.folder.child(request.FileName),
         mono=True,
         sample_rate_hz=_sample_rate_hz(request.SampleRate),
     )
@@ -79,12 +78,11 @@ def media_export(request: ExportRequest) -> MediaExport:
     else:
         path, place = request.LivePath or "", info.source("mp4", "ts")
     form = _form(request)
-    upload = info.upload()
     export = Export(
-        sources=(StoredObject(place.location, place.key(path)),),
+        sources=(place.child(path),),
         span=_span(request, path),
         form=form,
-        target=StoredObject(upload.location, _target_key(request, upload, key)),
+        target=info.upload(key[:32]).child(_file_name(request)),
         replace=request.is_cover,
         join=not request.not_fast_ts_extract,
         ahead=1 if request.not_fast_tvu264 else 4,
@@ -117,10 +115,10 @@ def _form(request: ExportRequest) -> Form:
     return Form.PLAYLIST if request.export_type == 3 else Form.SEALED_PLAYLIST
 
 
-def _target_key(request: ExportRequest, upload: Place, identity: str) -> str:
+def _file_name(request: ExportRequest) -> str:
     # media_type is the suffix, as the document says, and so the same for both kinds of playlists.
     suffix = "jpg" if request.FetchThumb else (request.media_type or "m3u8")
-    return upload.key(upload.path_id or identity[:32], f"{request.FileName}.{suffix}")
+    return f"{request.FileName}.{suffix}"
 
 
 def _identity(request: ExportRequest) -> str:

@@ -7,16 +7,16 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
-from daemon.exports.export import MediaSource, StoredObject, WebAddress
+from daemon.exports.export import MediaSource, WebAddress
 from daemon.ledger.interfaces import Documents
-from daemon.storage.interfaces import Location
+from daemon.storage.interfaces import Location, Place
 
 KIND = "vod.asset"
-AUDIO_FOLDER = "extracted-audio"
+AUDIO_FOLDER = Place(Location(), "extracted-audio")
 """Under the media root: audio of assets that are at an address, unless another place was asked for."""
 
 
@@ -29,29 +29,6 @@ class AssetStatus(StrEnum):
     SUCCEEDED = "TRANSCODE_SUCCEED"
     FAILED = "TRANSCODE_FAILED"
     CANCELLED = "CANCELLED"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An object in a store, or a folder of one."""
-
-    bucket: str
-    region: str
-    key: str
-
-    @property
-    def location(self) -> Location:
-        """Where the store is."""
-        return Location(self.bucket, self.region)
-
-    def child(self, name: str) -> Place:
-        """Return an object in this folder."""
-        return replace(self, key=f"{self.key}/{name}" if self.key else name)
-
-    @property
-    def folder(self) -> Place:
-        """The folder that an object is in."""
-        return replace(self, key=self.key.rpartition("/")[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,27 +70,41 @@ class Asset:
         """Where its file is read."""
         if self.place is None:
             return WebAddress(self.url)
-        return StoredObject(self.place.location, self.place.key)
+        return self.place
 
     @property
     def results(self) -> Place:
         """The folder for what is made of it."""
         if self.output is not None:
             return self.output
-        return Place("", "", AUDIO_FOLDER) if self.place is None else self.place.folder
+        return AUDIO_FOLDER if self.place is None else self.place.folder
 
     @classmethod
     def read(cls, body: bytes) -> Asset:
-        """Read what `write` wrote."""
+        """Read what `write` wrote; what a later version has added is left out."""
         document = json.loads(body)
-        places = {
-            name: None if document[name] is None else Place(**document[name]) for name in ("place", "output")
-        }
-        return cls(**{**document, **places, "status": AssetStatus(document["status"])})
+        known = {each.name: document[each.name] for each in fields(cls) if each.name in document}
+        places = {name: _place(document[name]) for name in PLACES}
+        return cls(**{**known, **places, "status": AssetStatus(document["status"])})
 
     def write(self) -> bytes:
         """Return it as JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False).encode()
+        places = {name: _document(getattr(self, name)) for name in PLACES}
+        return json.dumps({**asdict(self), **places}, ensure_ascii=False).encode()
+
+
+PLACES = ("place", "output")
+"""The fields of an asset that are places; in its document their locations are no objects of their own."""
+
+
+def _place(document: Mapping[str, str] | None) -> Place | None:
+    if document is None:
+        return None
+    return Place(Location(document["bucket"], document["region"]), document["key"])
+
+
+def _document(place: Place | None) -> dict[str, str] | None:
+    return None if place is None else {**asdict(place.location), "key": place.key}
 
 
 class Assets:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
-from daemon.contracts.vod.assets import Asset, AssetStatus, Place
+from daemon.contracts.vod.assets import Asset, AssetStatus
 from daemon.contracts.vod.messages import (
     AssetDetails,
     BaseInfo,
@@ -19,7 +19,7 @@ from daemon.contracts.vod.messages import (
 )
 from daemon.jobs.interfaces import JobState, JobStatus
 from daemon.logs import tell
-from daemon.storage.interfaces import StorageError, Stores
+from daemon.storage.interfaces import Place, StorageError, Stores
 
 CATEGORIES = ("base_info", "transcode_info", "thumbnail_info", "review_info")
 ADDRESS_S = 86_400
@@ -100,7 +100,8 @@ def _transcode_info(asset: Asset, status: AssetStatus, address: str | None) -> T
 
 
 def _file(place: Place) -> FileAddressAnswer:
-    return FileAddressAnswer(bucket=place.bucket, location=place.region, object=place.key)
+    location = place.location
+    return FileAddressAnswer(bucket=location.bucket, location=location.region, object=place.key)
 
 
 def _time(epoch_s: float) -> str:

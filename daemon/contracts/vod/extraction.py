@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,14 +13,18 @@ import structlog
 from config.errors import AudiowardenError
 from daemon.contracts.vod import replies
 from daemon.contracts.vod.access import Projects
-from daemon.contracts.vod.assets import Asset, Assets, AssetStatus, Place
+from daemon.contracts.vod.assets import Asset, Assets, AssetStatus
+from daemon.contracts.vod.formats import FORMS, container_of
 from daemon.contracts.vod.messages import AudioExtractComplete, AudioExtractInfo, EventMetaData, MetaData
 from daemon.exports.sources import Sources
-from daemon.jobs.interfaces import Job, JobFailedError, JobKind, JobState, JobStatus
-from daemon.jobs.workshop import Workshop, chunks_of
+from daemon.exports.storing import MADE, store_file
+from daemon.exports.whole_audio import WholeAudio
+from daemon.jobs.interfaces import Job, JobFailedError, JobKind, JobState, JobStatus, NotUnderstoodError
+from daemon.jobs.workshop import TooLargeError, Workshop
 from daemon.ledger.interfaces import LedgerError
 from daemon.outbox import Delivery, Outbox
-from daemon.storage.interfaces import MissingObjectError, RefusedError, StorageError, Stores
+from daemon.storage.interfaces import MissingObjectError, Place, RefusedError, StorageError, Stores
+from pipeline.encode import AudioForm
 from pipeline.recording.recording import Library, RecordingError, RecordingFault
 
 log = structlog.get_logger()
@@ -30,9 +32,6 @@ log = structlog.get_logger()
 KIND = "vod.extract"
 ADDRESS_S = 7 * 86_400
 """How long the address in an event is good: as long as an S3 signature can be."""
-WRITTEN_SHARE = 0.9
-"""Of the progress: the rest is the way to the store."""
-CONTENT_TYPES = {"MP3": "audio/mpeg", "AAC": "audio/mp4"}
 FAULTS = {
     RecordingFault.MISSING: replies.NOT_FOUND,
     RecordingFault.INVALID: replies.UNSUPPORTED,
@@ -42,17 +41,6 @@ FAULTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class MadeAudio:
-    """Audio that was written to a file."""
-
-    pack_type: str
-    """In the vendor's words, as is `codec`."""
-    codec: str
-    duration_s: float
-    channels: int
-
-
 class MakeAudio(Protocol):
     """Writes the audio of a recording to a file; blocks. Raises RecordingError, EncodeError."""
 
@@ -60,11 +48,11 @@ class MakeAudio(Protocol):
         self,
         library: Library,
         name: str,
-        audio_format: str,
         target: Path,
+        form: AudioForm,
         progress: Callable[[float], None],
         cancelled: Callable[[], bool],
-    ) -> MadeAudio:
+    ) -> WholeAudio:
         """`progress` gets 0..1."""
 
 
@@ -96,45 +84,44 @@ class Extraction:
 
     async def work(self, job: Job) -> Mapping[str, Any]:
         """Extract, store whole or not at all, and return what is known of the audio."""
-        source = await self._assets.get(job.account, job.request["asset_id"])
+        asset_id, audio_format = job.request.get("asset_id"), job.request.get("format")
+        if not isinstance(asset_id, str) or audio_format not in FORMS:
+            raise NotUnderstoodError
+        source = await self._assets.get(job.account, asset_id)
         audio = await self._assets.get(job.account, job.key)
         if source is None or audio is None or audio.place is None:
             raise JobFailedError(replies.NOT_FOUND.english, replies.NOT_FOUND.code)
         try:
-            return await self._extract(job, source, audio.place)
+            return await self._extract(job, source, audio.place, audio_format)
         except (RecordingError, StorageError) as error:
             raise JobFailedError(_sentence(error), _fault(error).code, retryable=error.retryable) from None
+        except TooLargeError as error:
+            raise JobFailedError(_sentence(error), replies.UNSUPPORTED.code) from None
         except LedgerError:
             raise
         except AudiowardenError as error:
             raise JobFailedError(_sentence(error), replies.INTERNAL.code, retryable=error.retryable) from None
 
-    async def _extract(self, job: Job, source: Asset, place: Place) -> Mapping[str, Any]:
-        audio_format = job.request["format"]
+    async def _extract(self, job: Job, source: Asset, place: Place, audio_format: str) -> Mapping[str, Any]:
+        form = FORMS[audio_format]
         store = self._stores.at(place.location)
-        library, name = self._sources.open(source.source)
         async with self._workshop.bench() as bench:
+            library, name = self._sources.open(source.source, bench)
             target = bench / place.key.rpartition("/")[2]
             make = partial(
                 self._make,
                 library,
                 name,
-                audio_format,
                 target,
-                lambda share: job.tell_progress(share * WRITTEN_SHARE),
+                AudioForm(form.value),
+                lambda share: job.tell_progress(share * MADE),
             )
             try:
-                made = await self._workshop.run(make, library.cancel)
+                made = await self._workshop.run(make, library.cancel, target)
             finally:
                 library.cancel()
-            size = (await asyncio.to_thread(target.stat)).st_size
-
-            def sent(given: int) -> None:
-                job.tell_progress(WRITTEN_SHARE + (1 - WRITTEN_SHARE) * given / max(1, size))
-
-            async with aclosing(chunks_of(target, sent)) as chunks:
-                await store.put(place.key, chunks, content_type=CONTENT_TYPES[audio_format])
-        return _meta_data(made, size).model_dump(exclude_none=True)
+            size = await store_file(target, store, place.key, form.content_type, job.tell_progress)
+        return _meta_data(audio_format, made, size).model_dump(exclude_none=True)
 
     async def ended(self, job: Job, state: JobState) -> None:
         """Keep what has become of the asset, and send the event of it."""
@@ -193,11 +180,11 @@ class Extraction:
         )
 
 
-def _meta_data(made: MadeAudio, size: int) -> MetaData:
+def _meta_data(audio_format: str, made: WholeAudio, size: int) -> MetaData:
     return MetaData(
-        pack_type=made.pack_type,
-        codec=made.codec,
-        audio_codec=made.codec,
+        pack_type=container_of(audio_format),
+        codec=audio_format,
+        audio_codec=audio_format,
         # As the vendor's: whole seconds, rounded down, but 1 at least.
         duration=max(1, int(made.duration_s)),
         duration_ms=round(made.duration_s * 1000),

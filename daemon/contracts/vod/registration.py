@@ -8,16 +8,17 @@ from urllib.parse import unquote
 
 from daemon.accounts import Account
 from daemon.contracts.vod import replies
-from daemon.contracts.vod.assets import AUDIO_FOLDER, Asset, Assets, Place, new_asset_id
+from daemon.contracts.vod.assets import AUDIO_FOLDER, Asset, Assets, new_asset_id
+from daemon.contracts.vod.formats import FORMS
 from daemon.contracts.vod.replies import RefusedError
 from daemon.contracts.vod.schema import MAX_TITLE_BYTES, CreateAssetRequest, UploadMetaData
+from daemon.storage.interfaces import Location, Place, StorageError, Stores
 from daemon.storage.interfaces import RefusedError as StorageRefusedError
-from daemon.storage.interfaces import StorageError, Stores
 from daemon.storage.keys import checked_key
 from pipeline.network.addresses import AddressPolicy
 from pipeline.network.urls import AddressError
 
-LONGEST_RESULT = f"{new_asset_id()}.m4a"
+LONGEST_RESULT = f"{new_asset_id()}.{max(FORMS.values(), key=len)}"
 LOOK_S = 10.0
 """How long a store may take to say whether an object is there."""
 
@@ -34,16 +35,16 @@ class Registration:
         """Register one asset. Raises RefusedError, LedgerError."""
         place = None
         if asked.input is not None:
-            place = Place(asked.input.bucket, asked.input.location, asked.input.object)
+            place = Place(Location(asked.input.bucket, asked.input.location), asked.input.object)
             self._check_place(account, place, "input")
             await self._check_there(place)
         output = None
         if asked.output_bucket or asked.output_path:
-            region = place.region if place is not None else ""
-            output = Place(asked.output_bucket, region, asked.output_path)
+            region = place.location.region if place is not None else ""
+            output = Place(Location(asked.output_bucket, region), asked.output_path)
         elif place is None:
             # Said now: at the time of the extraction it would be too late.
-            self._check_place(account, Place("", "", AUDIO_FOLDER), "output_bucket")
+            self._check_place(account, AUDIO_FOLDER, "output_bucket")
         if output is not None:
             self._check_place(account, output, "output_bucket")
             self._check_room(output)
@@ -51,7 +52,7 @@ class Registration:
 
     async def create_at(self, account: Account, asked: UploadMetaData) -> Asset:
         """Register an asset at an address. Raises RefusedError, LedgerError."""
-        self._check_place(account, Place("", "", AUDIO_FOLDER), "url")
+        self._check_place(account, AUDIO_FOLDER, "url")
         return await self._register(account, asked, asked.url, None, None)
 
     async def _register(
@@ -89,7 +90,7 @@ class Registration:
             raise RefusedError(replies.BAD_PARAMETER, f"url: {error}") from None
 
     def _check_place(self, account: Account, place: Place, field: str) -> None:
-        if not account.may_use(place.bucket):
+        if not account.may_use(place.location.bucket):
             raise RefusedError(replies.FORBIDDEN, f"{field}: the account may not use this bucket.")
         try:
             self._stores.at(place.location)

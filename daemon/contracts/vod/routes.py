@@ -19,6 +19,7 @@ from daemon.contracts.vod.access import Projects
 from daemon.contracts.vod.assets import Asset, Assets, AssetStatus, audio_asset_id
 from daemon.contracts.vod.details import CATEGORIES, describe
 from daemon.contracts.vod.extraction import KIND
+from daemon.contracts.vod.formats import AUDIO_FORMATS, FORMS, container_of
 from daemon.contracts.vod.messages import (
     AssetAnswer,
     ExtractAudioAnswer,
@@ -29,7 +30,6 @@ from daemon.contracts.vod.messages import (
 from daemon.contracts.vod.registration import Registration
 from daemon.contracts.vod.replies import RefusedError, refusal, refused
 from daemon.contracts.vod.schema import (
-    AUDIO_FORMATS,
     CreateAssetRequest,
     ExtractAudioRequest,
     UploadByUrlRequest,
@@ -52,7 +52,6 @@ JSON_TYPES = (
 )
 """What clients call JSON: the second is what curl's `-d` says, the others are what clients say by default."""
 BODY_FAULTS = {BodyFault.TOO_LARGE: replies.TOO_LARGE, BodyFault.LATE: replies.LATE}
-SUFFIXES = {"MP3": "mp3", "AAC": "m4a"}
 
 Answer = tuple[int, Message | None]
 Handler = Callable[[Account, web.Request, bytes], Awaitable[Answer]]
@@ -158,8 +157,8 @@ class VodRoutes:
                 created_at=now,
                 modified_at=now,
                 status=AssetStatus.WAITING,
-                video_type=SUFFIXES[asked.format].upper(),
-                place=source.results.child(f"{audio_id}.{SUFFIXES[asked.format]}"),
+                video_type=container_of(asked.format),
+                place=source.results.child(f"{audio_id}.{FORMS[asked.format]}"),
                 made_from=source.asset_id,
             ),
         )

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from daemon.contracts.vod.formats import AUDIO_FORMATS, AudioFormat
 from daemon.storage.interfaces import RefusedError
-from daemon.storage.keys import checked_key
+from daemon.storage.keys import checked_bucket, checked_key
 
-AudioFormat = Literal["MP3", "AAC"]
-AUDIO_FORMATS = ("MP3", "AAC")
 MAX_TITLE_BYTES = 128
 MAX_DESCRIPTION_BYTES = 1024
 MAX_URL = 2048
 MAX_AT_ONCE = 16
 """Assets registered by one request."""
+MAX_CATEGORY = 2**31 - 1
+"""Ours: the vendor's clients written in typed languages have 32 bits for it."""
 
 
 def _shorter_than(limit: int) -> AfterValidator:
@@ -35,6 +36,13 @@ def _key(text: str) -> str:
         raise PydanticCustomError("key", "{reason}", {"reason": str(error)}) from None
 
 
+def _bucket(text: str) -> str:
+    try:
+        return checked_bucket(text) if text else ""
+    except RefusedError as error:
+        raise PydanticCustomError("bucket", "{reason}", {"reason": str(error)}) from None
+
+
 def _folder(text: str) -> str:
     trimmed = text.strip("/")
     return _key(trimmed) if trimmed else ""
@@ -43,7 +51,7 @@ def _folder(text: str) -> str:
 AssetId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Key = Annotated[str, AfterValidator(_key)]
 Folder = Annotated[str, AfterValidator(_folder)]
-Bucket = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{0,255}$")]
+Bucket = Annotated[str, AfterValidator(_bucket)]
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{0,64}$")]
 
 
@@ -95,7 +103,8 @@ class _NewAsset(Part):
     title: Annotated[str, _shorter_than(MAX_TITLE_BYTES)] = ""
     description: Annotated[str, _shorter_than(MAX_DESCRIPTION_BYTES)] = ""
     video_type: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{0,8}$")] = ""
-    category_id: int | None = None
+    category_id: Annotated[int, Field(ge=-1, le=MAX_CATEGORY)] | None = None
+    """-1: none, as when it is absent."""
     tags: Annotated[str, _shorter_than(MAX_DESCRIPTION_BYTES)] = ""
 
 

@@ -18,6 +18,7 @@ from aiobotocore.config import AioConfig
 from config.settings import S3Settings
 from daemon.storage.interfaces import RefusedError, StorageError
 from daemon.storage.s3.faults import EXPECTED, fault_of, no_credentials, told
+from daemon.storage.undisturbed import undisturbed
 
 log = structlog.get_logger()
 
@@ -47,10 +48,18 @@ class Deadlines:
     """So long a store that is away is asked again: a restart or a failover of it costs no job."""
 
 
+WAITED_FOR = Deadlines(silence_s=15.0, patience_s=10.0)
+"""Somebody waits for the answer: better a failure soon, to be repeated, than none before he hangs up (proxies
+do after a minute)."""
+
+
 @dataclass(slots=True)
 class _Open:
     client: Any
     users: int = 0
+
+    async def close(self) -> None:
+        await undisturbed(self.client.__aexit__(None, None, None))
 
 
 class S3Clients:
@@ -70,7 +79,7 @@ class S3Clients:
         """Close all, the last opened first."""
         while self._open:
             _, entry = self._open.popitem()
-            await entry.client.__aexit__(None, None, None)
+            await entry.close()
 
     @asynccontextmanager
     async def use(self, region: str) -> AsyncIterator[Any]:
@@ -78,12 +87,12 @@ class S3Clients:
         region = region or self._settings.region
         if region and not REGION.fullmatch(region):
             raise RefusedError("the name of the region is invalid")
-        entry = self._open.pop(region, None)
-        if entry is None:
+        if region not in self._open:
             async with self._opening:
-                entry = self._open.pop(region, None) or await self._opened(region)
+                if region not in self._open:
+                    await self._make(region)
         # The last in the order is the one used last.
-        self._open[region] = entry
+        self._open[region] = entry = self._open.pop(region)
         entry.users += 1
         try:
             yield entry.client
@@ -139,7 +148,7 @@ class S3Clients:
             await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, no secret
             pause_s = min(2 * pause_s, MAX_PAUSE_S)
 
-    async def _opened(self, region: str) -> _Open:
+    async def _make(self, region: str) -> None:
         await self._make_room()
         with told(self.store):
             if self._session is None:
@@ -154,17 +163,20 @@ class S3Clients:
                 endpoint_url=self._settings.endpoint_url or None,
                 config=_config(self._settings, self.deadlines),
             )
-            client = await asyncio.to_thread(asyncio.run, opening.__aenter__())
-        return _Open(client)
+
+            async def make() -> None:
+                self._open[region] = _Open(await asyncio.to_thread(asyncio.run, opening.__aenter__()))
+
+            # Also when nobody waits for it any more: the next one has it then, or `close`.
+            await undisturbed(make())
 
     async def _make_room(self) -> None:
         if len(self._open) < MAX_CLIENTS:
-            return
+            return None
         for region, entry in self._open.items():
             if not entry.users:
                 del self._open[region]
-                await entry.client.__aexit__(None, None, None)
-                return
+                return await entry.close()
         raise StorageError(f"more than {MAX_CLIENTS} regions of the object store are in use at once")
 
 

@@ -69,4 +69,4 @@ def _copies(piece: Piece, least: int) -> list[JoinedPart]:
 
 
 def _cut(piece: Piece, start: int, length: int) -> Piece:
-    return Piece(piece.location, piece.key, piece.start + start, length)
+    return Piece(piece.place, piece.start + start, length)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from daemon.storage.interfaces import RefusedError, StorageError
+from daemon.storage.interfaces import Place, RefusedError, StorageError
 from daemon.storage.s3.clients import FIRST_PAUSE_S, S3Clients
 from daemon.storage.s3.faults import EXPECTED, code_of, fault_of
 
@@ -21,13 +21,11 @@ PARTIAL_CONTENT = 206
 class Reading:
     """An object that is being read, once and forwards."""
 
-    def __init__(
-        self, clients: S3Clients, region: str, bucket: str, key: str, start: int, end: int | None
-    ) -> None:
+    def __init__(self, clients: S3Clients, place: Place, start: int, end: int | None) -> None:
         """`[start, end)` in bytes; without `end`, all there is."""
         self._clients = clients
-        self._region = region
-        self._object = {"Bucket": bucket, "Key": key}
+        self._region = place.location.region
+        self._object = {"Bucket": place.location.bucket, "Key": place.key}
         self._at = start
         self._end = end
         self._etag = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -14,9 +13,10 @@ from daemon.storage.interfaces import (
     ObjectExistsError,
     ObjectInfo,
     Piece,
+    Place,
     RefusedError,
 )
-from daemon.storage.keys import checked_key
+from daemon.storage.keys import checked_bucket, checked_key
 from daemon.storage.s3.clients import S3Clients
 from daemon.storage.s3.join import JoinedPart, plan_join
 from daemon.storage.s3.reading import Reading
@@ -27,9 +27,6 @@ PAGE_SIZE = 1000
 MAX_ADDRESS_S = 7 * 86_400
 """So long a presigned address can live (Amazon S3 API Reference, "Authenticating Requests: Using Query
 Parameters")."""
-BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
-"""The general rule, with the letters that only old buckets have (Amazon S3 User Guide, "Bucket naming
-rules")."""
 
 
 class S3Store:
@@ -37,11 +34,9 @@ class S3Store:
 
     def __init__(self, clients: S3Clients, location: Location) -> None:
         """Opens no connection. Raises RefusedError when no bucket can have that name."""
-        if not BUCKET.fullmatch(location.bucket) or ".." in location.bucket:
-            raise RefusedError("the name of the bucket is invalid")
+        checked_bucket(location.bucket)
         self._clients = clients
-        self._bucket = location.bucket
-        self._region = location.region
+        self._location = location
 
     async def info(self, key: str) -> ObjectInfo | None:
         """Tell of an object; None: there is none, or no such bucket, which the store does not tell apart."""
@@ -58,7 +53,7 @@ class S3Store:
         A connection that breaks is replaced, from the next byte on, unless the object has changed meanwhile.
         """
         end = None if length is None else start + length
-        reading = Reading(self._clients, self._region, self._bucket, checked_key(key), start, end)
+        reading = Reading(self._clients, Place(self._location, checked_key(key)), start, end)
         while not reading.ended:
             async with aclosing(reading.chunks()) as chunks:
                 async for chunk in chunks:
@@ -86,11 +81,14 @@ class S3Store:
         self, key: str, pieces: Sequence[Piece], *, content_type: str, replace: bool = True
     ) -> None:
         """Store an object that the store copies from others; only what is too small for a part is read."""
-        if any(not piece.location.bucket for piece in pieces):
+        if any(not piece.place.location.bucket for piece in pieces):
             raise CannotJoinError("pieces of local files cannot be joined in an object store")
-        sources = {piece.location: S3Store(self._clients, piece.location) for piece in pieces}
+        sources = {
+            location: S3Store(self._clients, location)
+            for location in {piece.place.location for piece in pieces}
+        }
         for piece in pieces:
-            checked_key(piece.key)
+            checked_key(piece.place.key)
         parts = plan_join(pieces)
         target = await self._free(key, content_type, replace)
         if not parts:
@@ -108,9 +106,9 @@ class S3Store:
         """Return a presigned address. With credentials that expire sooner, it ends when they do."""
         if not 0 < expires_s <= MAX_ADDRESS_S:
             raise RefusedError(f"an object store's address lives 1 to {MAX_ADDRESS_S} seconds")
-        parameters = {"Bucket": self._bucket, "Key": checked_key(key)}
+        parameters = {"Bucket": self._location.bucket, "Key": checked_key(key)}
         answer = await self._clients.call(
-            self._region,
+            self._location.region,
             "generate_presigned_url",
             ClientMethod="get_object",
             Params=parameters,
@@ -140,7 +138,7 @@ class S3Store:
             more = {"ContinuationToken": str(answer["NextContinuationToken"])}
 
     async def _free(self, key: str, content_type: str, replace: bool) -> Target:
-        target = Target(self._bucket, self._region, checked_key(key), content_type, replace)
+        target = Target(Place(self._location, checked_key(key)), content_type, replace)
         # Said before anything is sent; the final word is the store's.
         if not replace and await self.info(key) is not None:
             store = self._clients.store
@@ -148,18 +146,19 @@ class S3Store:
         return target
 
     async def _call(self, operation: str, **parameters: Any) -> Any:
-        return await self._clients.call(self._region, operation, Bucket=self._bucket, **parameters)
+        location = self._location
+        return await self._clients.call(location.region, operation, Bucket=location.bucket, **parameters)
 
 
 async def _add(upload: Upload, part: JoinedPart, sources: Mapping[Location, S3Store]) -> None:
     if len(part.pieces) == 1:
         (piece,) = part.pieces
-        return await upload.copy(piece.location.bucket, piece.key, piece.start, piece.length)
+        return await upload.copy(piece)
 
     async def read() -> bytes:
         data = bytearray()
         for piece in part.pieces:
-            async for chunk in sources[piece.location].read(piece.key, piece.start, piece.length):
+            async for chunk in sources[piece.place.location].read(piece.place.key, piece.start, piece.length):
                 data += chunk
         if len(data) != part.size:
             raise RefusedError("a piece reaches beyond the end of its object")

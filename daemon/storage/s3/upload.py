@@ -16,6 +16,8 @@ from daemon.logs import tell
 from daemon.storage.interfaces import (
     MissingObjectError,
     ObjectExistsError,
+    Piece,
+    Place,
     RefusedError,
     StorageError,
 )
@@ -44,11 +46,19 @@ MARK = "audiowarden-upload"
 class Target:
     """What is to be stored, and where."""
 
-    bucket: str
-    region: str
-    key: str
+    place: Place
     content_type: str
     replace: bool
+
+    @property
+    def region(self) -> str:
+        """Of the bucket."""
+        return self.place.location.region
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What tells a call which object is meant."""
+        return {"Bucket": self.place.location.bucket, "Key": self.place.key}
 
     @property
     def condition(self) -> dict[str, Any]:
@@ -89,8 +99,7 @@ async def put_whole(clients: S3Clients, target: Target, data: bytes) -> None:
             target.region,
             "put_object",
             size=len(data),
-            Bucket=target.bucket,
-            Key=target.key,
+            **target.names,
             Body=data,
             ContentMD5=await asyncio.to_thread(content_md5, data),
             ContentType=target.content_type,
@@ -128,14 +137,15 @@ class Upload:
 
         await self._start(size, send)
 
-    async def copy(self, bucket: str, key: str, start: int, size: int) -> None:
+    async def copy(self, piece: Piece) -> None:
         """Let the store copy a part of another object as the next part."""
+        place, start, size = piece.place, piece.start, piece.length
 
         async def send(number: int) -> str:
             answer = await self._call(
                 "upload_part_copy",
                 PartNumber=number,
-                CopySource={"Bucket": bucket, "Key": key},
+                CopySource={"Bucket": place.location.bucket, "Key": place.key},
                 CopySourceRange=f"bytes={start}-{start + size - 1}",
                 size=size,
                 fault=join_fault_of,
@@ -194,8 +204,7 @@ class Upload:
         return await self._clients.call(
             target.region,
             operation,
-            Bucket=target.bucket,
-            Key=target.key,
+            **target.names,
             UploadId=self._id,
             **parameters,
         )
@@ -231,8 +240,7 @@ async def _begin(
     async def begin() -> None:
         async with asyncio.timeout(BEGIN_S), clients.use(target.region) as client:
             answer = await client.create_multipart_upload(
-                Bucket=target.bucket,
-                Key=target.key,
+                **target.names,
                 ContentType=target.content_type,
                 Metadata={MARK: mark},
             )
@@ -244,7 +252,7 @@ async def _begin(
 
 async def _is_ours(clients: S3Clients, target: Target, mark: str) -> bool:
     try:
-        answer = await clients.call(target.region, "head_object", Bucket=target.bucket, Key=target.key)
+        answer = await clients.call(target.region, "head_object", **target.names)
     except MissingObjectError:
         return False
     return bool(answer.get("Metadata", {}).get(MARK) == mark)

@@ -118,7 +118,18 @@ SENT: dict[str, tuple[type[Message], Callable[[], dict[str, Any] | None]]] = {
     "end": (Callback, lambda: call(returnFinishInfo=1).end(GONE, 8)),
     "finished": (Callback, lambda: call(returnFinishInfo=1).end(StreamEnd(None, 41.6), 8)),
     "lost": (FailureCallback, lambda: call().window(window(failure=Failure.OVERLOAD))),
-    "surplus": (FailureCallback, lambda: call("en").window(window(failure=Failure.SURPLUS, user="33"))),
+    "surplus": (
+        FailureCallback,
+        lambda: call("en", **AGORA).window(window(failure=Failure.SURPLUS, user="33")),
+    ),
+    "unheard": (
+        FailureCallback,
+        lambda: call("en", **TRTC).window(window(failure=Failure.UNHEARD, user="33")),
+    ),
+    "flat unheard": (
+        FailureCallback,
+        lambda: call(shape="flat", **TRTC).window(window(failure=Failure.UNHEARD, user="33")),
+    ),
     "given up": (FailureCallback, lambda: call("en").end(GONE, 8)),
     "crashed": (
         FailureCallback,

@@ -12,6 +12,8 @@ from config.taxonomy import load_taxonomy
 from daemon.contracts.audiostream.contract import AudioStreamCall, AudioStreamContract
 from daemon.contracts.audiostream.pulls import NotConfiguredError
 from pipeline.rooms.channel import Channel
+from pipeline.rooms.roster import ListedRoster, Member
+from pipeline.rooms.zego import ZegoRoster
 from tests.daemon.contracts.requests import request
 from tests.support.accounts import account
 
@@ -32,10 +34,11 @@ def call(
     templates: dict[str, str] | None = None,
     *,
     agora_sdk: bool = False,
+    **settings: Any,
 ) -> AudioStreamCall:
     contract = AudioStreamContract(
         load_taxonomy(),
-        [account(pull_templates=TEMPLATES if templates is None else templates)],
+        [account(pull_templates=TEMPLATES if templates is None else templates, **settings)],
         agora_sdk=agora_sdk,
     )
     field = f"{stream_type.lower()}Param"
@@ -159,3 +162,98 @@ def test_who_is_listened_to(asked: dict[str, Any], heard: set[str]) -> None:
 def test_a_template_is_checked_when_it_is_configured(template: str, fault: str) -> None:
     with pytest.raises(ValidationError, match=fault):
         PullTemplates(trtc=template)
+
+
+ROSTER = "https://platform.test/{sdkAppId}/{room}?bot={userId}"
+ONE_BY_ONE = {**TRTC, "demoSences": 2}
+WHOLE_ROOM = {"roomId": "r-1", "isMixingEnabled": False}
+KEYS = {"app_id": 77, "server_secret": "s3cret"}
+
+
+def test_with_a_roster_one_start_is_a_whole_trtc_room() -> None:
+    made = call("TRTC", ONE_BY_ONE, trtc={"roster_url": ROSTER})
+    room = made.spec.room
+    assert room is not None
+    assert (made.spec.url, made.spec.user, made.spec.separate) == ("", None, True)
+    assert room.roster == ListedRoster("https://platform.test/140/7?bot=bot_1")
+    assert room.own_user == "bot_1"
+    assert room.address_of(Member("u 1", "u 1")) == (
+        "rtmp://rtmp.test/pull/7?sdkappid=140&userid=bot_1&usersig=a%2Fb%2Bc%3D"
+        "&use_number_room_id=1&remoteuserid=u%201"
+    )
+    assert made.identity == call("TRTC", ONE_BY_ONE).identity
+    mixed = call("TRTC", TRTC, trtc={"roster_url": ROSTER}).spec
+    assert (mixed.room, mixed.url) == (None, call("TRTC", TRTC).spec.url)
+    assert mixed.user is None
+
+
+def test_a_whole_zego_room_is_asked_of_the_vendor_or_the_platform() -> None:
+    room = call("ZEGO", {**WHOLE_ROOM, "testEnv": True}, zego=KEYS).spec.room
+    assert room is not None
+    assert room.roster == ZegoRoster(77, "s3cret", "https://rtc-api.zego.im/", "r-1", test=True)
+    assert room.address_of(Member("ann", "s/1")) == "https://cdn.test/live/s%2F1.flv"
+    listed = call("ZEGO", WHOLE_ROOM, zego={"roster_url": "https://platform.test/{roomId}/{testEnv}"})
+    assert listed.spec.room is not None
+    assert listed.spec.room.roster == ListedRoster("https://platform.test/r-1/0")
+    assert listed.identity == call("ZEGO", {"roomId": "r-1"}).identity
+
+
+@pytest.mark.parametrize("params", [{"roomId": "r-1"}, {**ZEGO, "isMixingEnabled": False}])
+def test_a_mix_and_a_single_stream_of_zego_need_no_roster(params: dict[str, Any]) -> None:
+    with_keys, without = (call("ZEGO", params, zego=keys).spec for keys in (KEYS, {}))
+    assert with_keys == without
+    assert with_keys.room is None
+    assert with_keys.user == (None if "streamId" not in params else "user-1")
+
+
+def test_a_roster_that_comes_or_goes_changes_no_stream_that_was_taken() -> None:
+    def contract(**settings: Any) -> AudioStreamContract:
+        return AudioStreamContract(load_taxonomy(), [account(pull_templates=TEMPLATES, **settings)])
+
+    trtc: dict[str, Any] = {"trtc": {"roster_url": ROSTER}}
+    zego: dict[str, Any] = {"zego": KEYS}
+    for one, whole, settings in (
+        (call("TRTC", ONE_BY_ONE), call("TRTC", ONE_BY_ONE, **trtc), trtc),
+        (call("ZEGO", {**WHOLE_ROOM, "streamId": "s"}), call("ZEGO", WHOLE_ROOM, **zego), zego),
+    ):
+        assert contract(**settings).restore(one.document()).spec == one.spec
+        assert contract(**settings).restore(whole.document()).spec == whole.spec
+        with pytest.raises(NotConfiguredError, match="has no roster"):
+            contract().restore(whole.document())
+
+
+def test_a_zego_room_that_an_earlier_version_took_is_pulled_as_it_was() -> None:
+    made = call("ZEGO", WHOLE_ROOM, zego=KEYS)
+    document = {**made.document(), "manner": {"shape": "nested", "events": False}}
+    settings = account(pull_templates=TEMPLATES, zego=KEYS)
+    restored = AudioStreamContract(load_taxonomy(), [settings]).restore(document)
+    assert (restored.spec.url, restored.spec.room) == ("https://cdn.test/live/r-1.flv", None)
+
+
+def test_a_whole_zego_room_without_a_roster_says_what_to_set() -> None:
+    with pytest.raises(NotConfiguredError, match=r"accounts\[\]\.zego has no roster") as caught:
+        call("ZEGO", WHOLE_ROOM)
+    assert caught.value.roster
+    with pytest.raises(NotConfiguredError, match="pull_templates"):
+        call("ZEGO", WHOLE_ROOM, {})
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        ({"trtc": {"roster_url": "https://x/{userSig}"}}, r"place \{userSig\}"),
+        ({"trtc": {"roster_url": "rtmp://x/{room}"}}, "must be an http"),
+        ({"trtc": {"roster_url": "https://x/{room}"}}, r"pull_templates.trtc needs \{tokenId\}"),
+        ({"zego": KEYS}, r"pull_templates.zego needs \{stream\} or \{streamId\} or \{tokenId\}"),
+        ({"zego": {"app_id": 77}}, "both app_id and server_secret"),
+        ({"zego": {"server_secret": "s3cret"}}, "both app_id and server_secret"),
+        ({"zego": {**KEYS, "server_secret": ""}}, "both app_id and server_secret"),
+        ({"zego": {**KEYS, "roster_url": "https://x/{roomId}"}}, "not both"),
+        ({"zego": {**KEYS, "api_url": "ftp://x/"}}, "api_url must be"),
+        ({"zego": {**KEYS, "app_id": 2**32}}, "4294967295"),
+    ],
+)
+def test_a_roster_is_checked_when_it_is_configured(settings: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault) as caught:
+        account(pull_templates={"trtc": "rtmp://x/{room}", "zego": "rtmp://x/{roomId}"}, **settings)
+    assert "s3cret" not in str(caught.value.errors(include_input=False))

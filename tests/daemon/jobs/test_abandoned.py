@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from config.settings import JobSettings
-from daemon.jobs.book import JobBook, JobName
+from daemon.jobs.book import JobBook
 from daemon.jobs.interfaces import JobStatus
+from daemon.jobs.item import JobName
 from daemon.upkeep import DAY_S
 from tests.support.jobs_house import Bench, house, until
 

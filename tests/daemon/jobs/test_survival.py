@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from config.settings import JobSettings
-from daemon.jobs.book import JobBook, JobName
+from daemon.jobs.book import JobBook
 from daemon.jobs.interfaces import JobStatus
+from daemon.jobs.item import JobName
 from daemon.jobs.worker import MAX_BEGUN
 from tests.support.jobs_house import Bench, house, until
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.jobs.workshop import NICE, READ_BYTES, Workshop, WorkshopError, chunks_of
+from daemon.jobs.workshop import NICE, READ_BYTES, TooLargeError, Workshop, WorkshopError, chunks_of
 from tests.support.jobs_house import until
+
+LIMIT_BYTES = 1_000_000
 
 
 def names(folder: Path) -> list[str]:
@@ -20,7 +22,7 @@ def names(folder: Path) -> list[str]:
 
 @pytest.fixture(name="workshop")
 def _workshop(tmp_path: Path) -> Workshop:
-    return Workshop(tmp_path, 1)
+    return Workshop(tmp_path, 1, LIMIT_BYTES)
 
 
 async def test_a_bench_is_gone_afterwards(tmp_path: Path, workshop: Workshop) -> None:
@@ -40,7 +42,7 @@ async def test_what_a_crash_left_is_swept(tmp_path: Path) -> None:
     left = tmp_path / "jobs" / "tmpabc"
     left.mkdir(parents=True)
     (left / "half.mp3").write_bytes(b"half")
-    workshop = Workshop(tmp_path, 1)
+    workshop = Workshop(tmp_path, 1, LIMIT_BYTES)
     assert names(tmp_path / "jobs") == []
     workshop.close()
 
@@ -48,7 +50,39 @@ async def test_what_a_crash_left_is_swept(tmp_path: Path) -> None:
 async def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(WorkshopError, match="cannot use the folder"):
-        Workshop(tmp_path / "data", 1)
+        Workshop(tmp_path / "data", 1, LIMIT_BYTES)
+
+
+async def test_a_result_that_grows_too_large_is_ended(tmp_path: Path, workshop: Workshop) -> None:
+    def work(cancelled: Callable[[], bool]) -> int:
+        with result.open("wb") as file:
+            while not cancelled():
+                file.write(bytes(100_000))
+                file.flush()
+                ended.wait(0.01)
+        return file.fileno() if not file.closed else -1
+
+    ended = threading.Event()
+    async with workshop.bench() as bench:
+        result = bench / "result"
+        with pytest.raises(TooLargeError, match=r"^the result is larger than 0\.001 GB, the most "):
+            await workshop.run(work, ended.set, result)
+        assert ended.is_set()
+    assert names(tmp_path / "jobs") == []
+    workshop.close()
+
+
+@pytest.mark.parametrize("size", [LIMIT_BYTES, LIMIT_BYTES + 1])
+async def test_a_result_that_was_written_quickly_is_looked_at_too(workshop: Workshop, size: int) -> None:
+    async with workshop.bench() as bench:
+        result = bench / "result"
+        written = workshop.run(lambda _: result.write_bytes(bytes(size)), lambda: None, result)
+        if size > LIMIT_BYTES:
+            with pytest.raises(TooLargeError):
+                await written
+        else:
+            assert await written == size
+    workshop.close()
 
 
 async def test_work_is_done_in_a_thread_that_steps_back(workshop: Workshop) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 import aiohttp
@@ -14,7 +15,7 @@ from aiohttp import web
 from yarl import URL
 
 from daemon.contracts.errors import plain_errors
-from daemon.storage.addresses import SignedAddresses
+from daemon.storage.addresses import Denial, SignedAddresses
 from daemon.storage.folder import FolderStore
 from daemon.storage.routes import ObjectRoutes
 from tests.support.clip_store import Clock
@@ -23,10 +24,23 @@ from tests.support.houses import SECRET, put
 FILM = bytes(range(256)) * 160
 
 
+class Watched(FolderStore):
+    """A media root in which somebody does something right after a file was found."""
+
+    def __init__(self, root: Path, addresses: SignedAddresses) -> None:
+        super().__init__(root, addresses)
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    async def find(self, key: str, expires: str, signature: str) -> FileIO | Denial:
+        found = await super().find(key, expires, signature)
+        self.meanwhile()
+        return found
+
+
 @dataclass
 class Place:
     root: Path
-    store: FolderStore
+    store: Watched
     clock: Clock
 
 
@@ -35,7 +49,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     clock = Clock()
-    place = Place(tmp_path, FolderStore(tmp_path, SignedAddresses(url, SECRET, clock)), clock)
+    place = Place(tmp_path, Watched(tmp_path, SignedAddresses(url, SECRET, clock)), clock)
     app = web.Application(middlewares=[plain_errors])
     ObjectRoutes(place.store).add_to(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -75,6 +89,27 @@ async def test_a_file_can_be_fetched(
         assert (answer.status, await answer.read()) == (206, FILM[5:10])
     async with client.head(address) as answer:
         assert (answer.status, answer.content_length) == (200, len(FILM))
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "a.mp3.gz"])
+async def test_what_takes_the_place_of_a_file_is_not_served(
+    place: Place, client: aiohttp.ClientSession, tmp_path: Path, name: str
+) -> None:
+    await put(place.store, "a.mp3", FILM)
+    (tmp_path / "secret").write_bytes(b"not theirs")
+
+    def swap() -> None:
+        (place.root / name).unlink(missing_ok=True)
+        if name == "a.mp3":
+            (place.root / name).symlink_to(tmp_path / "secret")
+        else:
+            # What a server of static files would take for the same file, compressed.
+            (place.root / name).write_bytes(b"not it")
+
+    place.store.meanwhile = swap
+    good = await place.store.address("a.mp3", 60)
+    async with client.get(good, headers={"Accept-Encoding": "gzip"}) as answer:
+        assert (answer.status, await answer.read()) == (200, FILM)
 
 
 async def test_what_is_not_to_be_fetched(place: Place, client: aiohttp.ClientSession) -> None:

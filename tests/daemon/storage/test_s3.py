@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import urllib.request
 from urllib.parse import parse_qs, urlsplit
 
+import aioboto3
 import pytest
 from aiohttp import web
 
 from config.settings import S3Settings
-from daemon.storage.interfaces import Location, Piece, RefusedError
+from daemon.storage.interfaces import Location, Piece, Place, RefusedError
 from daemon.storage.s3.clients import MAX_CLIENTS, S3Clients
 from daemon.storage.s3.store import MAX_ADDRESS_S, S3Store
 from daemon.storage.stores import ConfiguredStores
@@ -57,10 +59,10 @@ async def test_copies_between_regions_are_asked_of_the_destination(
         try:
             stores = ConfiguredStores(None, clients)
             target = stores.at(Location("exports", "eu-west-1"))
-            await target.join("b.ts", [Piece(source, "a.ts", 2, 5)], content_type="video/mp2t")
+            await target.join("b.ts", [Piece(Place(source, "a.ts"), 2, 5)], content_type="video/mp2t")
             assert {region for region, _ in regions} == {"eu-west-1"}
             regions.clear()
-            pieces = [Piece(source, "a.ts", 2, 5), Piece(source, "a.ts", 0, 2)]
+            pieces = [Piece(Place(source, "a.ts"), 2, 5), Piece(Place(source, "a.ts"), 0, 2)]
             await target.join("b.ts", pieces, content_type="video/mp2t")
             assert {region for region, method in regions if method == "GET"} == {"us-west-2"}
             assert await read(stores.at(Location("exports", "eu-west-1")), "b.ts") == b"2345601"
@@ -95,6 +97,51 @@ async def test_a_client_is_shared_by_all_who_ask_at_once(object_server: ObjectSe
         await clients.close()
 
 
+class SlowClients:
+    """Clients that take a while to be made (as aioboto3's: entered to be opened, left to be closed)."""
+
+    def __init__(self) -> None:
+        self.begun, self.go = threading.Event(), threading.Event()
+        self.open = 0
+
+    def __call__(self, *_: object, **__: object) -> SlowClients:
+        return self
+
+    async def __aenter__(self) -> SlowClients:
+        self.begun.set()
+        assert self.go.wait(10)
+        self.open += 1
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.open -= 1
+
+
+async def test_a_client_that_nobody_waits_for_any_more_is_closed(
+    object_server: ObjectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = SlowClients()
+    monkeypatch.setattr(aioboto3.Session, "client", made)
+    clients = S3Clients(object_server.settings)
+
+    async def ask() -> None:
+        async with clients.use(""):
+            pass
+
+    asking = asyncio.create_task(ask())
+    await asyncio.to_thread(made.begun.wait)
+    asking.cancel()
+    await asyncio.sleep(0)
+    made.go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert made.open == 1
+    await ask()
+    assert made.open == 1
+    await clients.close()
+    assert made.open == 0
+
+
 @pytest.mark.parametrize("region", ["evil.example.org", "a/b", "x" * 64, "-a", "a b", "ä", "a\n"])
 async def test_a_region_is_a_word_and_no_host(object_server: ObjectServer, region: str) -> None:
     async with opened(object_server, region=region) as store:
@@ -102,10 +149,25 @@ async def test_a_region_is_a_word_and_no_host(object_server: ObjectServer, regio
             await store.info("a")
 
 
-@pytest.mark.parametrize("name", ["a", "a..b", "a/b", "arn:aws:s3:::x", "-ab", "x" * 64, "a b", "ab\n", "äö"])
+@pytest.mark.parametrize(
+    "name",
+    ["ab", "a..b", "a/b", "..", "...", ".ab", "arn:aws:s3:::x", "x" * 256, "a b", "ab\n", "äöü", "a@b"],
+)
 def test_a_bucket_has_a_buckets_name(name: str) -> None:
     with pytest.raises(RefusedError, match="the name of the bucket is invalid"):
         S3Store(S3Clients(S3Settings()), Location(name))
+
+
+@pytest.mark.parametrize("name", ["a-b.c", "My_Recordings", "_logs", "x" * 255])
+@pytest.mark.usefixtures("object_credentials")
+async def test_old_buckets_have_names_that_no_new_one_gets(name: str) -> None:
+    clients = S3Clients(S3Settings())
+    try:
+        address = await S3Store(clients, Location(name, "us-east-1")).address("a", 60)
+    finally:
+        await clients.close()
+    # Where the name cannot be a host's it is in the path.
+    assert name in address
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from daemon.storage.interfaces import (
     MissingObjectError,
     ObjectExistsError,
     Piece,
+    Place,
     RefusedError,
     StorageError,
 )
@@ -248,7 +249,7 @@ async def test_a_store_that_cannot_copy_parts_says_so(
         rude.manners = sometimes(
             lambda request: "x-amz-copy-source" in request.headers, lambda: refusal(status, code), 99
         )
-        pieces = [Piece(Location(BUCKET), KEY, 0, 6 * MIB)] * 2
+        pieces = [Piece(Place(Location(BUCKET), KEY), 0, 6 * MIB)] * 2
         with pytest.raises(CannotJoinError):
             await store.join("joined.ts", pieces, content_type="video/mp2t")
         assert await asyncio.to_thread(object_server.keys) == [KEY]
@@ -258,7 +259,10 @@ async def test_a_store_that_cannot_copy_parts_says_so(
 async def test_only_what_is_too_small_is_read_when_pieces_are_joined(object_server: ObjectServer) -> None:
     await asyncio.to_thread(object_server.put, KEY, BIG)
     async with rude_store(object_server) as rude, opened_at(rude.url) as store:
-        pieces = [Piece(Location(BUCKET), KEY, 0, 12 * MIB), Piece(Location(BUCKET), KEY, 3, 1000)]
+        pieces = [
+            Piece(Place(Location(BUCKET), KEY), 0, 12 * MIB),
+            Piece(Place(Location(BUCKET), KEY), 3, 1000),
+        ]
         await store.join("joined.ts", pieces, content_type="video/mp2t")
         assert not [seen for seen in rude.seen if seen.startswith("GET")]
         rude.seen.clear()

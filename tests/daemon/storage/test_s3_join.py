@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.storage.interfaces import Location, Piece, RefusedError
+from daemon.storage.interfaces import Location, Piece, Place, RefusedError
 from daemon.storage.s3.join import COPY_BYTES, plan_join
 from daemon.storage.s3.upload import MAX_OBJECT_BYTES, MAX_PARTS, MIB, MIN_PART_BYTES, part_bytes
 
@@ -21,7 +21,7 @@ lengths = st.one_of(
 
 
 def piece(number: int, length: int) -> Piece:
-    return Piece(Location("bucket"), f"{number}.ts", 7 * number, length)
+    return Piece(Place(Location("bucket"), f"{number}.ts"), 7 * number, length)
 
 
 @settings(deadline=None)
@@ -36,14 +36,16 @@ def test_parts_hold_all_bytes_in_order_within_the_limits(sizes: list[int]) -> No
     assert len(parts) <= MAX_PARTS
     assert all(MIN_PART_BYTES <= part.size <= MAX_PART_BYTES for part in parts[:-1])
     assert all(0 < part.size <= MAX_PART_BYTES for part in parts)
-    at = {each.key: each.start for each in pieces}
+    at = {each.place.key: each.start for each in pieces}
     flat = [each for part in parts for each in part.pieces]
-    assert [each.key for each in flat] == sorted((each.key for each in flat), key=lambda key: int(key[:-3]))
+    assert [each.place.key for each in flat] == sorted(
+        (each.place.key for each in flat), key=lambda key: int(key[:-3])
+    )
     for each in flat:
         assert each.length > 0
-        assert each.start == at[each.key]
-        at[each.key] += each.length
-    assert at == {each.key: each.start + each.length for each in pieces}
+        assert each.start == at[each.place.key]
+        at[each.place.key] += each.length
+    assert at == {each.place.key: each.start + each.length for each in pieces}
 
 
 def test_large_pieces_are_copied_whole() -> None:
@@ -55,7 +57,7 @@ def test_large_pieces_are_copied_whole() -> None:
 def test_only_as_much_is_read_as_a_part_needs() -> None:
     first, second = plan_join([piece(0, MIB), piece(1, 20 * MIB)])
     assert [each.length for each in first.pieces] == [MIB, 4 * MIB]
-    assert second.pieces == (Piece(Location("bucket"), "1.ts", 7 + 4 * MIB, 16 * MIB),)
+    assert second.pieces == (Piece(Place(Location("bucket"), "1.ts"), 7 + 4 * MIB, 16 * MIB),)
 
 
 def test_ten_thousand_parts_reach_the_largest_object() -> None:

@@ -17,6 +17,7 @@ from daemon.storage.interfaces import (
     MissingObjectError,
     ObjectExistsError,
     Piece,
+    Place,
     RefusedError,
     StorageError,
 )
@@ -105,7 +106,7 @@ async def test_what_must_not_be_replaced_is_not(house: House, data: bytes) -> No
         await put(house.store, KEY, *in_pieces(data), replace=False)
     with pytest.raises(ObjectExistsError):
         await house.store.join(
-            KEY, [Piece(house.location, KEY, 0, 5)], content_type="video/mp2t", replace=False
+            KEY, [Piece(Place(house.location, KEY), 0, 5)], content_type="video/mp2t", replace=False
         )
     assert await read(house.store, KEY) == b"first"
     assert await asyncio.to_thread(house.keys) == [KEY]
@@ -185,7 +186,7 @@ async def test_pieces_are_joined(house: House, lengths: list[int]) -> None:
     for number, length in enumerate(lengths):
         start = number * 1000
         key, data = (("a.ts", HALF), ("b.ts", HALF[::-1]))[number % 2]
-        pieces.append(Piece(house.location, key, start, length))
+        pieces.append(Piece(Place(house.location, key), start, length))
         wanted += data[start : start + length]
     await house.store.join("joined.ts", pieces, content_type="video/mp2t", replace=False)
     assert await read(house.store, "joined.ts") == wanted
@@ -194,7 +195,7 @@ async def test_pieces_are_joined(house: House, lengths: list[int]) -> None:
 
 async def test_an_object_may_be_joined_with_itself(house: House) -> None:
     await put(house.store, KEY, b"abc")
-    pieces = [Piece(house.location, KEY, 1, 2), Piece(house.location, KEY, 0, 2)]
+    pieces = [Piece(Place(house.location, KEY), 1, 2), Piece(Place(house.location, KEY), 0, 2)]
     await house.store.join(KEY, pieces, content_type="video/mp2t")
     assert await read(house.store, KEY) == b"bcab"
     await house.store.join(KEY, [], content_type="video/mp2t")
@@ -204,18 +205,18 @@ async def test_an_object_may_be_joined_with_itself(house: House) -> None:
 @pytest.mark.parametrize("sizes", [(20, 5), (6 * MIB, 20)], ids=["read", "copied"])
 async def test_pieces_that_are_not_there_leave_nothing(house: House, sizes: tuple[int, int]) -> None:
     await put(house.store, "a.ts", b"0123456789")
-    pieces = [Piece(house.location, "a.ts", 0, size) for size in sizes]
+    pieces = [Piece(Place(house.location, "a.ts"), 0, size) for size in sizes]
     with pytest.raises(StorageError) as told:
         await house.store.join(KEY, pieces, content_type="video/mp2t")
     assert not told.value.retryable
     with pytest.raises(MissingObjectError):
-        await house.store.join(KEY, [Piece(house.location, "no.ts", 0, 9)], content_type="video/mp2t")
+        await house.store.join(KEY, [Piece(Place(house.location, "no.ts"), 0, 9)], content_type="video/mp2t")
     assert await asyncio.to_thread(house.keys) == ["a.ts"]
 
 
 async def test_pieces_from_another_kind_of_store_cannot_be_joined(house: House) -> None:
     with pytest.raises(CannotJoinError):
-        await house.store.join(KEY, [Piece(house.elsewhere, "a.ts", 0, 9)], content_type="video/mp2t")
+        await house.store.join(KEY, [Piece(Place(house.elsewhere, "a.ts"), 0, 9)], content_type="video/mp2t")
     assert await asyncio.to_thread(house.keys) == []
 
 
@@ -230,7 +231,7 @@ async def test_keys_that_may_not_be(house: House, key: str) -> None:
         read(house.store, key),
         house.store.put(key, chunks(b"x"), content_type="a/b"),
         house.store.join(key, [], content_type="a/b"),
-        house.store.join("a", [Piece(house.location, key, 0, 1)], content_type="a/b"),
+        house.store.join("a", [Piece(Place(house.location, key), 0, 1)], content_type="a/b"),
         house.store.delete(key),
         house.store.address(key, 60),
     ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -86,6 +88,37 @@ def test_a_hummed_word_needs_evidence() -> None:
     assert judge(reading("Oh, oh, oh.", no_speech=0.4)) is Invention.NOT_WORDS
     assert judge(reading("嗯", sure=-0.6)) is Invention.NOT_WORDS
     assert judge(reading("Oh, shut up.", sure=-0.6)) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["FAP FAP FAP FAP FAP", "Bop, bop.", "Woo woo", "La la la la", "Bam bam bam!"]
+)
+def test_a_text_of_sounds_is_a_sound(text: str) -> None:
+    assert judge(reading(text)) is Invention.NOT_WORDS
+    assert judge(reading(f"He will {text} in his room.")) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'll kill you I'll kill you I'll kill you",
+        "Inwrap. Inwrap. Inwrap. Inwrap.",
+        "パッ、パッ、パッ、パッ",
+    ],
+)
+def test_what_repeats_itself_needs_evidence(text: str) -> None:
+    assert judge(reading(text)) is None
+    for weak in (reading(text, sure=-0.58), reading(text, no_speech=0.55)):
+        assert judge(weak) is Invention.REPETITION
+        assert is_doubtful(weak), "another reading may agree"
+        assert judge(dataclasses.replace(weak, text=f"So then {text}")) is None
+
+
+def test_nobody_repeats_himself_as_often() -> None:
+    assert judge(reading("她去" + "快乐" * 35, sound_s=10.0)) is Invention.REPETITION
+    assert judge(reading("12快乐" * 12, sound_s=10.0)) is Invention.REPETITION
+    assert judge(reading("你真是太好笑了我受不了" + "哈" * 16, sound_s=10.0)) is None
+    assert judge(reading("滚" * 9, sound_s=10.0)) is None
 
 
 def test_unsure_text_in_silence_is_no_speech() -> None:

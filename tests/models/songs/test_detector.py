@@ -40,11 +40,14 @@ class Deaf:
     def embed(self, samples: Samples) -> Voiceprint | None:
         raise AssertionError
 
+    def female_log_odds(self, samples: Samples) -> float | None:
+        raise AssertionError
+
 
 def detect(index: SongIndex, samples: Samples, before: Samples | None = None) -> list[SoundFinding]:
     deaf = Deaf()
     heard = to_samples(to_pcm(samples))
-    return EnrolledSongDetector(lambda: index).detect(Hearing(heard, Senses(deaf, deaf, deaf), before))
+    return EnrolledSongDetector(lambda: index).detect(Hearing(heard, Senses(deaf, deaf, deaf, deaf), before))
 
 
 @pytest.fixture(name="index", scope="module")

@@ -12,8 +12,6 @@ from models.errors import EnrolmentError
 from models.hearing import Hearing, Senses
 from models.interfaces import Samples
 from models.results import AudioSpans, SoundFinding
-from models.sound.spans import OmniSpanDetector
-from models.sound.yamnet import YamnetTagger
 from models.voice.enrolled import (
     LABEL,
     REJECT_COSINE,
@@ -23,8 +21,8 @@ from models.voice.enrolled import (
 )
 from models.voice.enrolment import Enrolment, one_speaker
 from models.voice.index import VoiceIndex
-from models.voice.voiceprint import VoiceprintEmbedder
 from pipeline.audio import Pcm, to_samples
+from tests.models.voice.voices import real_senses
 from tests.support.speech import fit, join, noise, raised, silence, speech_pcm, tone
 
 FIRST = "The bakery on the corner opens at six, and the first bread is gone before seven."
@@ -33,8 +31,8 @@ THIRD = "My neighbour keeps three grey hens, and every morning one of them sits 
 
 
 @pytest.fixture(name="senses", scope="module")
-def _senses(voiceprint_weights: Path, yamnet_weights: Path) -> Senses:
-    return Senses(OmniSpanDetector(), YamnetTagger(yamnet_weights), VoiceprintEmbedder(voiceprint_weights))
+def _senses(voiceprint_weights: Path, yamnet_weights: Path, gender_weights: Path) -> Senses:
+    return real_senses(yamnet_weights, voiceprint_weights, gender_weights)
 
 
 @pytest.fixture(name="joe", scope="module")

@@ -11,6 +11,7 @@ from models.hearing import Senses
 from models.interfaces import Samples, Scores
 from models.sound.spans import OmniSpanDetector
 from models.sound.yamnet import YamnetTagger
+from models.voice.gender_network import InaGenderNetwork
 from models.voice.voiceprint import VoiceprintEmbedder
 from pipeline.audio import SAMPLE_RATE_HZ, to_samples
 from tests.support.speech import speech_pcm
@@ -38,12 +39,14 @@ class ToldTagger:
 
 
 @cache
-def real_senses(yamnet: Path, voiceprint: Path) -> Senses:
-    return Senses(OmniSpanDetector(), YamnetTagger(yamnet), VoiceprintEmbedder(voiceprint))
+def real_senses(yamnet: Path, voiceprint: Path, gender: Path) -> Senses:
+    return Senses(
+        OmniSpanDetector(), YamnetTagger(yamnet), VoiceprintEmbedder(voiceprint), InaGenderNetwork(gender)
+    )
 
 
 def told(senses: Senses, scores: dict[int, float]) -> Senses:
-    return Senses(senses.spans, ToldTagger(scores), senses.embedder)
+    return Senses(senses.spans, ToldTagger(scores), senses.embedder, senses.gender)
 
 
 def man() -> Samples:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.audio import WINDOW_SAMPLES, LostWindow, Window
+from pipeline.audio import WINDOW_SAMPLES, Loss, LostWindow, Window
 from pipeline.ingest.frames import (
     HEADER,
     MAX_FACTS_BYTES,
@@ -74,7 +74,7 @@ async def test_a_lost_window_a_failure_and_a_position_arrive() -> None:
 async def test_a_users_windows_and_a_channel_arrive() -> None:
     for sent in (
         LostWindow(4, 1_700_000_000.5, 10.0, "11", 3),
-        LostWindow(5, 1_700_000_000.5, 0.0, "4294967295", 3, surplus=True),
+        LostWindow(5, 1_700_000_000.5, 0.0, "4294967295", 3, loss=Loss.SURPLUS),
     ):
         assert item_of(await across(item_frame(1, sent, live=True))) == sent
     got = item_of(await across(item_frame(1, Window(7, noise(1), 5.0, 1.0, 0.5, "11", 0), live=True)))

@@ -20,7 +20,7 @@ def test_a_file_without_parts_that_finds_no_room(tmp_path: Path) -> None:
         return web.Response(body=b"x" * 1_000_000)
 
     with HttpServer(tmp_path) as server:
-        library = WebLibrary(AddressPolicy(allow_private=True), NetworkSettings())
+        library = WebLibrary(AddressPolicy(allow_private=True), NetworkSettings(), tmp_path)
         with full_disk(65536), pytest.raises(RecordingError, match="there is no room") as caught:
             library.open_seekable(server.handle("/film.mp4", whole))
     assert caught.value.fault is RecordingFault.UNREACHABLE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,8 +34,8 @@ def site(shelf: Path) -> Iterator[HttpServer]:
 
 
 @pytest.fixture
-def library() -> WebLibrary:
-    return WebLibrary(AddressPolicy(True), QUICK)
+def library(tmp_path: Path) -> WebLibrary:
+    return WebLibrary(AddressPolicy(True), QUICK, tmp_path)
 
 
 def refusal(act: Callable[[], object]) -> RecordingError:
@@ -81,6 +82,18 @@ def test_a_server_without_parts(site: HttpServer, shelf: Path, library: WebLibra
         assert tones_of([stretch])[7:12] == expected(7, 11)
     unknown = site.stream("live.flv", paced(CONTENT, 0))
     assert refusal(lambda: library.open_seekable(unknown)).fault is RecordingFault.UNSUPPORTED
+
+
+def test_what_is_fetched_whole_lies_in_the_folder_for_it(
+    site: HttpServer, shelf: Path, library: WebLibrary, tmp_path: Path
+) -> None:
+    async def whole(_: web.Request) -> web.Response:
+        return web.Response(body=b"x" * 1000)
+
+    with closing(library.open_seekable(site.handle("/whole.mp4", whole))) as file:
+        assert isinstance(file, io.BufferedRandom)
+        assert Path(f"/proc/self/fd/{file.fileno()}").readlink().is_relative_to(tmp_path)
+        assert list(tmp_path.iterdir()) == [], "nobody else finds it, and nobody has to delete it"
 
 
 def test_places_in_a_file(site: HttpServer, shelf: Path, library: WebLibrary) -> None:
@@ -131,9 +144,9 @@ def test_statuses(status: int, fault: RecordingFault, site: HttpServer, library:
     assert refusal(lambda: library.open_seekable(name)).fault is fault
 
 
-def test_what_breaks_off(site: HttpServer, library: WebLibrary) -> None:
+def test_what_breaks_off(site: HttpServer, library: WebLibrary, tmp_path: Path) -> None:
     with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort") as port:
-        impatient = WebLibrary(AddressPolicy(True), IMPATIENT)
+        impatient = WebLibrary(AddressPolicy(True), IMPATIENT, tmp_path)
         error = refusal(lambda: content(impatient, f"http://127.0.0.1:{port}/geheim"))
     assert error.fault is RecordingFault.UNREACHABLE
     assert error.retryable
@@ -164,23 +177,23 @@ def test_too_large_for_a_part(site: HttpServer, library: WebLibrary) -> None:
         "",
     ],
 )
-def test_addresses_that_are_refused(address: str) -> None:
-    library = WebLibrary(AddressPolicy(False), QUICK)
+def test_addresses_that_are_refused(address: str, tmp_path: Path) -> None:
+    library = WebLibrary(AddressPolicy(False), QUICK, tmp_path)
     for act in (library.open, library.open_seekable):
         assert refusal(lambda act=act: act(address)).fault is RecordingFault.REFUSED  # type: ignore[misc]
     if "://" in address and address != "http://":
         assert refusal(lambda: library.beside("http://example.org/", address)).fault is RecordingFault.REFUSED
 
 
-def test_a_name_with_a_refused_address() -> None:
+def test_a_name_with_a_refused_address(tmp_path: Path) -> None:
     policy = AddressPolicy(False, resolver=lambda *_: ["93.184.216.34", "10.0.0.1"])
-    library = WebLibrary(policy, QUICK)
+    library = WebLibrary(policy, QUICK, tmp_path)
     error = refusal(lambda: content(library, "http://example.org/geheim"))
     assert error.fault is RecordingFault.REFUSED
     assert not error.retryable
 
 
-def test_redirects(site: HttpServer, shelf: Path, library: WebLibrary) -> None:
+def test_redirects(site: HttpServer, shelf: Path, library: WebLibrary, tmp_path: Path) -> None:
     """A playlist that moved has its segments where it moved to."""
     for name in ("ts/play.m3u8", "timeline/stream.mpd"):
         moved = site.status(f"moved/{name}", 302, {"Location": f"/{name}"})
@@ -188,7 +201,7 @@ def test_redirects(site: HttpServer, shelf: Path, library: WebLibrary) -> None:
         assert set(expected(7, 11)) <= set(tones_of(stretches(recording, library, 7, 11)))
     away = site.status("away", 302, {"Location": "http://169.254.169.254/geheim"})
     policy = AddressPolicy(False, resolver=lambda *_: ["127.0.0.1"])
-    assert refusal(lambda: content(WebLibrary(policy, QUICK), away)).fault is RecordingFault.REFUSED
+    assert refusal(lambda: content(WebLibrary(policy, QUICK, tmp_path), away)).fault is RecordingFault.REFUSED
     loop = site.status("loop", 302, {"Location": "/loop"})
     assert refusal(lambda: content(library, loop)).fault is RecordingFault.UNREACHABLE
 
@@ -208,8 +221,8 @@ def test_references(reference: str, name: str, library: WebLibrary) -> None:
     assert library.beside("http://example.org/x/play.m3u8?token", reference) == name
 
 
-def test_cancelling_ends_what_waits(site: HttpServer) -> None:
-    library = WebLibrary(AddressPolicy(True), PATIENT)
+def test_cancelling_ends_what_waits(site: HttpServer, tmp_path: Path) -> None:
+    library = WebLibrary(AddressPolicy(True), PATIENT, tmp_path)
     asked = threading.Event()
 
     async def hang(request: web.Request) -> web.StreamResponse:
@@ -238,8 +251,8 @@ def test_cancelling_ends_what_waits(site: HttpServer) -> None:
     assert refusal(lambda: library.beside(name, "a")).fault is RecordingFault.CANCELLED
 
 
-def test_closing_a_stretch_ends_requests_that_hang(site: HttpServer, shelf: Path) -> None:
-    library = WebLibrary(AddressPolicy(True), PATIENT)
+def test_closing_a_stretch_ends_requests_that_hang(site: HttpServer, shelf: Path, tmp_path: Path) -> None:
+    library = WebLibrary(AddressPolicy(True), PATIENT, tmp_path)
     asked = threading.Event()
 
     async def hang(request: web.Request) -> web.StreamResponse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.audio import LostWindow, Window
+from pipeline.audio import Loss, LostWindow, Window
 from pipeline.rooms import voices as room
 from pipeline.rooms.ears import Frame
 from pipeline.rooms.voices import Mix, Voices
@@ -124,7 +124,7 @@ def test_users_beyond_the_limit_are_told_as_lost_until_there_is_room(clock: Cloc
     for number in range(room.MAX_USERS):
         assert not list(voices.hear(Frame(str(number), clock.now, frame)))
     (lost,) = say(clock, voices, "late", 3.0)
-    assert lost == LostWindow(0, ORIGIN, 0.0, "late", 0, surplus=True)
+    assert lost == LostWindow(0, ORIGIN, 0.0, "late", 0, loss=Loss.SURPLUS)
     assert voices.surplus == 1
     wait(clock, voices, 9.0)
     (again,) = say(clock, voices, "late", 1.0)

@@ -77,6 +77,7 @@ async def tvu_house(
     server: ObjectServer | None = None,
     *,
     deadline_s: float = AUDIO_DEADLINE_S,
+    max_result_bytes: int = 10**9,
     clock: Callable[[], float] = time.monotonic,
     **settings: Any,
 ) -> AsyncIterator[House]:
@@ -93,9 +94,11 @@ async def tvu_house(
         stores = ConfiguredStores(
             FolderStore(root, SignedAddresses("http://daemon.test", b"s" * 32)), clients
         )
-        workshop = Workshop(folder, 6)
+        workshop = Workshop(folder, 6, max_result_bytes)
         stack.callback(workshop.close)
-        sources = Sources(stores, lambda: WebLibrary(AddressPolicy(allow_private=True), NetworkSettings()))
+        sources = Sources(
+            stores, lambda bench: WebLibrary(AddressPolicy(allow_private=True), NetworkSettings(), bench)
+        )
         keys = {} if tvu["descriptor_key"] is None else {"acme": bytes.fromhex(KEY)}
         exporter = Exporter(stores, sources, workshop, keys)
         jobs = DurableJobs(

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from daemon.exports.sealing import unseal
 from tests.daemon.contracts.tvu.conftest import FILM_S, Film, upload
 from tests.daemon.contracts.tvu.documents import EXPORT, media_request, place, storage_info
 from tests.daemon.contracts.tvu.house import KEY, MEDIA, tvu_house
 from tests.support.object_store import ObjectServer
 from tests.support.recorded import RATE_HZ, lag, run_ffmpeg, samples
+from tests.support.unsealing import unsealed
 
 WORKING = {
     "ErrorCode": 1,
@@ -65,6 +65,15 @@ def fetched(server: ObjectServer, answer: dict[str, Any], tmp_path: Path, bucket
     path = tmp_path / key.rpartition("/")[2]
     path.write_bytes(server.get(key, bucket))
     return path
+
+
+async def test_a_result_that_is_too_large_is_not_begun(stored: ObjectServer, tmp_path: Path) -> None:
+    before = stored.keys()
+    async with tvu_house(tmp_path, stored, max_result_bytes=50_000) as house:
+        answer = await house.polled(asked(media_type="ts"))
+    assert (answer["ErrorCode"], answer["Status"]) == (-1, 12000)
+    assert answer["ErrorMessage"].startswith("the result is larger than ")
+    assert (stored.keys(), stored.uploads()) == (before, [])
 
 
 def check_sound(path: Path, recorded: Film, start_s: float, within_s: float = 0.022) -> None:
@@ -217,7 +226,7 @@ async def test_an_encrypted_playlist_is_opened_by_the_accounts_key(
         answer = await house.polled(asked(export_type=4, media_type="m3u8", project="pp"))
     sealed = stored.get(answer["VideoPath"].removeprefix("/"))
     assert b"part2" not in sealed
-    assert json.loads(unseal(bytes.fromhex(KEY), sealed))["project"] == "pp"
+    assert json.loads(unsealed(KEY, sealed))["project"] == "pp"
 
 
 async def test_an_encrypted_playlist_needs_a_key(stored: ObjectServer, tmp_path: Path) -> None:

@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 
+from daemon.contracts.tvu.polling import KIND
+from daemon.contracts.tvu.schema import ExportRequest
+from daemon.contracts.tvu.translation import media_export
+from daemon.jobs.interfaces import NOT_UNDERSTOOD, JobStatus
 from tests.daemon.contracts.tvu.conftest import Film
 from tests.daemon.contracts.tvu.documents import audio_request, media_request, place, storage_info
 from tests.daemon.contracts.tvu.house import AUDIO, MEDIA, tvu_house
 from tests.daemon.full_disk import full_disk
+from tests.support.jobs_house import until
 from tests.support.media_server import HttpServer
 
 BEGAN_MS = 1562253592803
@@ -196,9 +201,62 @@ async def test_a_full_disk_is_said(live: Path, tmp_path: Path) -> None:
     assert files(tmp_path) == before
 
 
+TOO_LARGE = "the result is larger than 5e-05 GB, the most that it may have here"
+
+
+@pytest.mark.parametrize("changes", [{}, {"not_fast_ts_extract": True}, {"media_type": "mp4"}])
+async def test_a_result_that_is_too_large_is_refused(
+    live: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    before = files(tmp_path)
+    async with tvu_house(tmp_path, max_result_bytes=50_000) as house:
+        answer = await house.polled(media(Duration=5_000, **changes))
+    assert (answer["ErrorCode"], answer["Status"], answer["ErrorMessage"]) == (-1, 12000, TOO_LARGE)
+    assert files(tmp_path) == before
+
+
+async def test_audio_that_is_too_large_is_refused(live: Path, tmp_path: Path) -> None:
+    before = files(tmp_path)
+    async with tvu_house(tmp_path, max_result_bytes=50_000) as house:
+        answer = await house.post(AUDIO, audio(FileName="a.wav"))
+    assert (answer["ErrorCode"], answer["ErrorMessage"]) == (-1, TOO_LARGE)
+    assert files(tmp_path) == before
+
+
+def name_over_and_over(live: Path) -> None:
+    segment = min(live.glob("*.ts")).name
+    lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:1", *[f"#EXTINF:0.4,\n{segment}"] * 20_000, "#EXT-X-ENDLIST"]
+    (live / "play.m3u8").write_text("\n".join(lines))
+
+
+async def test_a_playlist_that_names_one_file_over_and_over_is_refused(live: Path, tmp_path: Path) -> None:
+    name_over_and_over(live)
+    before = files(tmp_path)
+    async with tvu_house(tmp_path, max_result_bytes=10**8) as house:
+        answer = await house.polled(media(Duration=7_000_000))
+    assert (answer["ErrorCode"], answer["ErrorMessage"][:35]) == (-1, "the result is larger than 0.1 GB, t")
+    assert files(tmp_path) == before
+
+
 async def test_no_place_for_the_result_is_said_without_telling_where(live: Path, tmp_path: Path) -> None:
     async with tvu_house(tmp_path) as house:
         (tmp_path / "jobs").rmdir()
         answer = await house.post(AUDIO, audio(FileName="a.wav"))
     assert answer["ErrorCode"] == -1
     assert answer["ErrorMessage"] == "the daemon has no place for a job's files: No such file or directory"
+
+
+async def test_what_another_version_was_asked_for_fails(tmp_path: Path) -> None:
+    export = media_export(ExportRequest.model_validate(media_request())).export.document()
+    async with tvu_house(tmp_path) as house:
+        for key, request in (("empty", {}), ("newer", {**export, "form": "hologram"})):
+
+            async def over(key: str = key) -> bool:
+                state = await house.jobs.state(KIND, "acme", key)
+                return state is not None and state.over
+
+            await house.jobs.submit(KIND, "acme", key, request)
+            await until(over)
+            state = await house.jobs.submit(KIND, "acme", key, {})
+            assert (state.status, state.error_code) == (JobStatus.FAILED, NOT_UNDERSTOOD)
+            assert "another version" in state.error

@@ -14,8 +14,8 @@ from daemon.contracts.tvu.replies import explain
 from daemon.contracts.tvu.schema import ExportAudioRequest, ExportRequest
 from daemon.contracts.tvu.spelling import MAX_PRINTED_BYTES, parse_printed
 from daemon.contracts.tvu.translation import audio_export, media_export
-from daemon.exports.export import Export, Form, Span, StoredObject, WebAddress
-from daemon.storage.interfaces import Location
+from daemon.exports.export import Export, Form, Span, WebAddress
+from daemon.storage.interfaces import Location, Place
 from pipeline.recording.recording import Container, Dated, Recording, Segment
 from tests.daemon.contracts.tvu.documents import (
     AUDIO_FOLDER,
@@ -46,10 +46,10 @@ def test_the_documented_request_for_audio_is_taken_as_printed() -> None:
     export = audio_of()
     there = Location("imgbed", "ap-northeast-1")
     assert export == Export(
-        sources=(StoredObject(there, f"{AUDIO_FOLDER}/stream.mpd"), WebAddress("http://1.2.3.4:90/xxx.xxx")),
+        sources=(Place(there, f"{AUDIO_FOLDER}/stream.mpd"), WebAddress("http://1.2.3.4:90/xxx.xxx")),
         span=Span(duration_s=9.0, moment=1562253612.833, begins_at=1562253592.803),
         form=Form.FLAC,
-        target=StoredObject(there, f"{AUDIO_FOLDER}/1.flac"),
+        target=Place(there, f"{AUDIO_FOLDER}/1.flac"),
         mono=True,
     )
     assert export.span.on(recording()) == pytest.approx((20.03, 29.03))
@@ -59,10 +59,10 @@ def test_the_documented_request_for_media_is_taken_as_printed() -> None:
     export = media_of()
     path = media_request()["HiResFilePath"]
     assert export == Export(
-        sources=(StoredObject(Location("ch-or-001", "us-west-2"), path),),
+        sources=(Place(Location("ch-or-001", "us-west-2"), path),),
         span=Span(start_s=2773.0, duration_s=677.603, moment=1673293611.963),
         form=Form.TS,
-        target=StoredObject(
+        target=Place(
             Location("pp-va-001", "us-east-1"),
             "13effbb0b4874ad98be66654b291149a/CHANNEL/VIDEO/35f86d7cff0c427babd15fdfd860c007/"
             "CHANNELRECORDING2b_v2dv.ts",
@@ -120,8 +120,8 @@ def test_the_name_decides_the_format(suffix: str) -> None:
 
 def test_without_a_bucket_it_is_the_local_root() -> None:
     export = audio_of(S3Bucket=None, LivePath="/a/play.m3u8", AudioPath="")
-    assert export.sources == (StoredObject(Location(), "a/play.m3u8"),)
-    assert export.target == StoredObject(Location(), "a/1.flac")
+    assert export.sources == (Place(Location(), "a/play.m3u8"),)
+    assert export.target == Place(Location(), "a/1.flac")
 
 
 def test_the_recordings_beginning_is_what_it_says_then_its_folders_then_the_files() -> None:
@@ -203,10 +203,17 @@ def test_an_unknown_format_is_refused(name: str) -> None:
         ({"StartPos": "1562253612833"}, "StartPos should be a valid number"),
         ({"StartPos": -1}, "StartPos should be greater than or equal to 0"),
         ({"StartPos": 10**15}, "StartPos should be less than or equal to"),
+        ({"FileStartTimestamp": 1e300}, "FileStartTimestamp should be less than or equal to 4102444800000"),
+        ({"FileEndTimestamp": -(10**30)}, "FileEndTimestamp should be greater than or equal to"),
+        ({"FileStartTimecode": 10**4000}, "FileStartTimecode should be a"),
+        ({"SampleRate": 10**4000}, "SampleRate should be a"),
+        ({"SampleRate": "1" * 10}, "SampleRate should be a number of samples a second"),
+        ({"AudioPath": "x" * 8193}, "AudioPath should have at most 8192 characters"),
+        ({"LivePath": "x" * 1001}, "LivePath should have at most 1000 characters"),
         ({"SampleRate": "fast"}, "SampleRate should be a number of samples a second"),
         ({"SampleRate": True}, "SampleRate should be a valid"),
         ({"SampleRate": []}, "SampleRate should be a valid"),
-        ({"S3Bucket": "a/b"}, "S3Bucket should match pattern"),
+        ({"S3Bucket": "a/b"}, "S3Bucket should be the name of a bucket"),
         ({"S3Region": "a b"}, "S3Region should match pattern"),
         ({"Language": 5}, "Language should be a valid string"),
         ({"UserId": "x" * 1025}, "UserId should have at most 1024 characters"),

@@ -10,8 +10,8 @@ import pytest
 from daemon.contracts.tvu.replies import RefusedError
 from daemon.contracts.tvu.schema import ExportRequest
 from daemon.contracts.tvu.translation import media_export
-from daemon.exports.export import Export, StoredObject
-from daemon.storage.interfaces import Location
+from daemon.exports.export import Export
+from daemon.storage.interfaces import Location, Place
 from tests.daemon.contracts.tvu.documents import STORAGE_INFO, media_request, place, storage_info
 
 
@@ -23,14 +23,14 @@ def test_the_source_is_where_the_purpose_says() -> None:
     info = storage_info(
         place("ts", "ts-bucket"), place("mp4", "mp4-bucket", "root/"), place("upload", folder="/up")
     )
-    assert media_of(storage_info=info).sources[0] == StoredObject(
+    assert media_of(storage_info=info).sources[0] == Place(
         Location("ts-bucket", "us-east-1"), media_request()["HiResFilePath"]
     )
     dash = media_of(storage_info=info, HiResFilePath=None, LivePath="a/stream.mpd")
-    assert dash.sources[0] == StoredObject(Location("mp4-bucket", "us-east-1"), "root/a/stream.mpd")
+    assert dash.sources[0] == Place(Location("mp4-bucket", "us-east-1"), "root/a/stream.mpd")
     only_ts = storage_info(place("ts", "ts-bucket"), place("upload"))
     dash = media_of(storage_info=only_ts, HiResFilePath=None, LivePath="a/stream.mpd")
-    assert dash.sources[0] == StoredObject(Location("ts-bucket", "us-east-1"), "a/stream.mpd")
+    assert dash.sources[0] == Place(Location("ts-bucket", "us-east-1"), "a/stream.mpd")
 
 
 def test_without_a_path_id_the_folder_is_a_hash_of_what_is_asked() -> None:
@@ -66,7 +66,7 @@ def test_storage_info_is_percent_encoded_inside_or_outside(text: str, encoded: b
 def test_a_disabled_place_does_not_count() -> None:
     info = storage_info(place("ts", "first", storage_enable=False), place("ts", "second"), place("upload"))
     source = media_of(storage_info=info).sources[0]
-    assert isinstance(source, StoredObject)
+    assert isinstance(source, Place)
     assert source.location.bucket == "second"
 
 
@@ -93,7 +93,7 @@ def test_a_local_place_needs_no_bucket() -> None:
         ),
         (storage_info(place("ts", storage_type="FTP")), "storage_info: storage_type should be S3 or LOCAL"),
         (storage_info(place("ts", "")), "storage_info: storage_name should name a bucket"),
-        (storage_info(place("ts", "a/b")), "storage_info: 0.storage_name should match pattern"),
+        (storage_info(place("ts", "a/b")), "storage_info: 0.storage_name should be the name of a bucket"),
         (
             storage_info(place("ts"), place("upload", folder="a/../b")),
             "storage_info: 1.storage_root_folder should",

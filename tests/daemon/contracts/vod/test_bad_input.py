@@ -14,7 +14,8 @@ from config.accounts import AccountSettings
 from config.errors import ConfigError
 from daemon.accounts import Accounts
 from daemon.contracts.vod.access import Projects
-from daemon.contracts.vod.assets import Asset, Assets, Place
+from daemon.contracts.vod.assets import Asset, Assets
+from daemon.storage.interfaces import Location, Place
 from pipeline.network.addresses import AddressPolicy
 from tests.daemon.contracts.vod.test_signature import date
 from tests.support.vod_house import (
@@ -38,7 +39,7 @@ EXAMPLE = '{\n"asset_id": "3e1cd21131a94525be55acf65888bf46",\n"parameter": {"fo
 
 async def test_the_documented_example_as_printed(tmp_path: Path) -> None:
     async with house(tmp_path, Maker()) as made, calling(made.url) as caller:
-        asset = Asset(EXAMPLE_ID, "film", 0.0, 0.0, place=Place("", "", "film.mp4"))
+        asset = Asset(EXAMPLE_ID, "film", 0.0, 0.0, place=Place(Location(), "film.mp4"))
         await Assets(made.ledger.documents).register("acme", asset)
         status, answer = await caller.send(
             "POST", "/extract_audio", data=EXAMPLE, headers={"Content-Type": "application/json"}
@@ -144,6 +145,15 @@ async def test_bodies_that_are_too_large_or_of_another_type(tmp_path: Path) -> N
         ({"input": {"object": "a.mp4"}, "output_path": "a/" * 500 + "b"}, BAD, "output_path"),
         ({"input": {"object": "a.mp4"}, "title": "x" * 129}, BAD, "title"),
         ({"input": {"object": "a.mp4"}, "title": 5}, BAD, "title"),
+        ({"input": {"object": "a.mp4"}, "category_id": 10**4000}, BAD, "category_id"),
+        ({"input": {"object": "a.mp4"}, "category_id": 2**31}, BAD, "category_id"),
+        ({"input": {"object": "a.mp4"}, "category_id": -2}, BAD, "category_id"),
+        ({"input": {"object": "a.mp4"}, "category_id": True}, BAD, "category_id"),
+        ({"input": {"object": "a.mp4"}, "category_id": 1.0}, BAD, "category_id"),
+        ({"input": {"object": "a.mp4"}, "tags": "x" * 1025}, BAD, "tags"),
+        ({"input": {"object": "a.mp4"}, "description": "x" * 1025}, BAD, "description"),
+        ({"input": {"object": "a.mp4"}, "video_type": "x" * 9}, BAD, "video_type"),
+        ({"input": {"object": "a.mp4", "location": "x" * 65}}, BAD, "input.location"),
     ],
 )
 async def test_assets(tmp_path: Path, fields: dict[str, Any], refusal: Refusal, says: str) -> None:

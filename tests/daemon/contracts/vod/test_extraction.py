@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from daemon.contracts.vod.extraction import KIND
+from daemon.jobs.interfaces import NOT_UNDERSTOOD, JobState
+from pipeline.encode import AudioFile, AudioForm, NoRoomError
 from pipeline.recording.recording import RecordingError, RecordingFault
 from tests.support.consumer import Consumer
 from tests.support.jobs_house import until
@@ -52,19 +57,19 @@ async def test_from_the_request_to_the_event(tmp_path: Path) -> None:
         await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
 
         key = f"shows/{audio_id}.m4a"
-        assert (made.root / key).read_bytes() == b"AAC of a film"
+        assert (made.root / key).read_bytes() == b"m4a of a film"
         assert done["base_info"]["output_path"] == {"bucket": "", "location": "", "object": key}
         assert done["base_info"]["video_url"].startswith(f"http://daemon.example/objects/{key}?")
         meta_data = done["base_info"]["meta_data"]
         assert meta_data == {
-            "pack_type": "AAC", "codec": "AAC", "audio_codec": "AAC", "duration": 2, "duration_ms": 2500,
+            "pack_type": "M4A", "codec": "AAC", "audio_codec": "AAC", "duration": 2, "duration_ms": 2500,
             "video_size": 13, "width": 0, "hight": 0, "bit_rate": 0, "frame_rate": 0, "audio_channels": 2,
         }  # fmt: skip
         [info] = infos(consumer)
         assert info.pop("url").startswith(f"http://daemon.example/objects/{key}?")
         assert info == {
             "status": "SUCCEED", "asset_id": audio_id, "title": "Evening show",
-            "meta_data": {**meta_data, "play_type": "aac"},
+            "meta_data": {**meta_data, "play_type": "m4a"},
         }  # fmt: skip
         assert consumer.received[0].headers["X-Audiowarden-Delivery"] == f"vod.{PROJECT}_{audio_id}.1"
     assert list((tmp_path / "data" / "jobs").iterdir()) == []
@@ -154,6 +159,47 @@ async def test_a_store_that_goes_away_is_tried_again_and_then_said(tmp_path: Pat
         assert infos(consumer)[1]["status"] == "SUCCEED"
 
 
+def fill(target: Path) -> None:
+    with AudioFile(target, AudioForm.WAV, 16_000) as file:
+        file.write(np.zeros(1_000_000, np.int16))
+
+
+async def test_a_full_disk_is_tried_again_and_then_said(tmp_path: Path) -> None:
+    maker = Maker()
+    maker.go.set()
+    with pytest.raises(NoRoomError) as full:
+        await asyncio.to_thread(fill, Path("/dev/full"))
+    maker.fault = full.value
+    async with (
+        Consumer() as consumer,
+        house(tmp_path, maker, settings=accounts(consumer.url)) as made,
+        calling(made.url) as caller,
+    ):
+        await caller.extract(await caller.create(**source(made.root)))
+        await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
+        [info] = infos(consumer)
+        assert (info["status"], info["error_code"]) == ("FAILED", "VOD.10051")
+        assert info["error_msg"] == "There is no room for the result on the disk of the daemon."
+        assert len(maker.made) == 3
+
+
+async def test_audio_that_is_too_large_is_said_once(tmp_path: Path) -> None:
+    maker = Maker()
+    maker.go.set()
+    async with (
+        Consumer() as consumer,
+        house(tmp_path, maker, settings=accounts(consumer.url), max_result_bytes=5) as made,
+        calling(made.url) as caller,
+    ):
+        await caller.extract(await caller.create(**source(made.root)))
+        await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
+        [info] = infos(consumer)
+        assert (info["status"], info["error_code"]) == ("FAILED", "VOD.10063")
+        assert info["error_msg"] == "The result is larger than 5e-09 GB, the most that it may have here."
+        assert len(maker.made) == 1
+        assert [path.name for path in made.root.rglob("*.*")] == ["evening.mp4"]
+
+
 async def test_events_are_in_order_and_outlast_a_consumer_that_is_down(tmp_path: Path) -> None:
     maker, failures = Maker(), [503, 500, 404]
     maker.go.set()
@@ -225,3 +271,24 @@ async def test_too_many_that_wait_are_told_to_come_later(tmp_path: Path) -> None
             return details if details["status"] == "WAITING_TRANSCODE" else None
 
         await eventually(waits)
+
+
+@pytest.mark.parametrize("wish", [{}, {"asset_id": "a"}, {"asset_id": "a", "format": "OPUS"}])
+async def test_what_another_version_was_asked_for_fails(wish: dict[str, str], tmp_path: Path) -> None:
+    async with house(tmp_path, Maker()) as made:
+        await made.jobs.submit(KIND, "acme", "k", wish)
+
+        async def over() -> JobState | None:
+            state = await made.jobs.state(KIND, "acme", "k")
+            return state if state is not None and state.over else None
+
+        assert (await eventually(over)).error_code == NOT_UNDERSTOOD
+
+
+async def test_an_asset_of_a_later_version_is_read(tmp_path: Path) -> None:
+    async with house(tmp_path, Maker()) as made, calling(made.url) as caller:
+        asset_id = await caller.create(**source(made.root))
+        [(_, body)] = await made.ledger.documents.page("vod.asset", "acme", 9)
+        later = json.dumps({**json.loads(body), "watermark": True}).encode()
+        await made.ledger.documents.replace("vod.asset", "acme", asset_id, later)
+        assert (await caller.details(asset_id))["base_info"]["title"] == "Evening show"

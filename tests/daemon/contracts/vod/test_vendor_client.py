@@ -96,7 +96,7 @@ async def test_an_extraction_with_an_access_key(tmp_path: Path) -> None:
         assert (meta_data.pack_type, meta_data.duration, meta_data.video_size) == ("MP3", 2, 13)
         [output] = details.transcode_info.output
         assert output.url == details.base_info.sign_url
-        assert (made.root / f"{begun.audio_asset_id}.mp3").read_bytes() == b"MP3 of a film"
+        assert (made.root / f"{begun.audio_asset_id}.mp3").read_bytes() == b"mp3 of a film"
 
 
 async def test_what_the_vendors_client_shows_of_refusals(tmp_path: Path) -> None:

@@ -1,0 +1,157 @@
+"""A room whose users are pulled: who comes is heard, who goes is not missed, a roster may fail a while."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from pipeline.audio import Loss, LostWindow, Window
+from pipeline.rooms.roster import Ask, Member
+from pipeline.rooms.voices import MAX_USERS
+from pipeline.source import Position, SourceError, SourceFault
+from tests.support.pulled_room import FOR_EVER, ORIGIN, FakeRoster, House, until
+from tests.support.streams import Step, spoken_window
+
+pytestmark = pytest.mark.usefixtures("nothing_blocks")
+
+DOWN = SourceError(SourceFault.CANNOT_OPEN, "the roster answers 503")
+BROKEN = SourceError(SourceFault.CANNOT_OPEN, "the connection broke off")
+
+
+async def test_users_come_and_go_while_the_others_are_heard() -> None:
+    house = House(FakeRoster("ann", "bot"))
+    async with house.running(Position(ORIGIN, 7)) as source:
+        await house.wait_for(lambda: bool(house.taken))
+        house.roster.users = ["ann", "bob"]
+        await house.wait_for(lambda: bool(house.of("bob")))
+        house.roster.users = ["bob"]
+        await until(lambda: house.streams["ann"].stopped)
+        await house.roster.asked_again()
+        assert [user for user, stream in house.streams.items() if stream.stopped] == ["ann"]
+        assert source.live
+    assert house.streams["bob"].stopped
+    assert house.told() == [(7, "ann", 0), (8, "bob", 0)], "numbers go on, places are the timeline's"
+    assert house.opened == [("ann", Position(ORIGIN, 0)), ("bob", Position(ORIGIN, 0))]
+    assert house.error is None
+
+
+async def test_a_stream_is_pulled_again_while_its_user_is_there() -> None:
+    first, second, last = (spoken_window(index, ORIGIN) for index in range(3))
+    house = House(FakeRoster("ann", "bob"), {"ann": [[first], [second, BROKEN], [BROKEN], [last, FOR_EVER]]})
+    async with house.running():
+        await house.wait_for(lambda: len(house.of("ann")) == 4)
+    lost = house.of("ann")[2]
+    assert isinstance(lost, LostWindow)
+    assert (lost.loss, lost.slot) == (Loss.UNHEARD, 0), "the second failure in a row is told"
+    assert [each.slot for each in house.of("ann") if isinstance(each, Window)] == [0, 1, 2]
+    assert sorted(user for user, _ in house.opened) == ["ann"] * 4 + ["bob"]
+
+
+async def test_what_cannot_get_better_is_told_too() -> None:
+    refused = SourceError(SourceFault.CANNOT_OPEN, "the host is not allowed", retryable=False)
+    house = House(FakeRoster("ann"), {"ann": [[refused], [refused], [spoken_window(3, ORIGIN), FOR_EVER]]})
+    async with house.running():
+        await house.wait_for(lambda: len(house.taken) == 2)
+    assert [type(each) for each in house.taken] == [LostWindow, Window]
+
+
+async def test_who_sends_pictures_and_no_sound_is_muted() -> None:
+    muted = SourceError(SourceFault.NO_AUDIO, "no audio for 15 s, though other data comes")
+    house = House(
+        FakeRoster("ann"), {"ann": [[muted], [muted], [muted], [spoken_window(3, ORIGIN), FOR_EVER]]}
+    )
+    async with house.running():
+        await house.wait_for(lambda: bool(house.taken))
+    assert house.told() == [(0, "ann", 3)]
+
+
+async def test_beyond_the_limit_each_window_is_told_as_lost_once() -> None:
+    users = [f"u{number}" for number in range(MAX_USERS)]
+    house = House(FakeRoster(*users, "late"))
+    async with house.running():
+        await house.wait_for(lambda: len(house.taken) == MAX_USERS + 1)
+        await house.roster.asked_again()
+        house.roster.users = [*users[1:], "late"]
+        await house.wait_for(lambda: any(isinstance(each, Window) for each in house.of("late")))
+    lost, heard = house.of("late")
+    assert isinstance(lost, LostWindow)
+    assert lost.loss is Loss.SURPLUS
+    assert heard.index == MAX_USERS + 1
+    assert sorted(each.index for each in house.taken) == list(range(MAX_USERS + 2))
+
+
+async def test_a_roster_that_fails_ends_nothing_for_those_who_are_heard() -> None:
+    window = spoken_window(0, ORIGIN)
+    talking: list[Step] = [step for index in range(1000) for step in (replace(window, index=index), 0.02)]
+    house = House(FakeRoster("ann"), {"ann": [talking]})
+    async with house.running(blind_s=0.2) as source:
+        await house.wait_for(lambda: bool(house.taken))
+        assert not source.blind
+        house.roster.error = DOWN
+        await until(lambda: source.blind)
+        heard = len(house.taken)
+        await house.wait_for(lambda: len(house.taken) > heard + 5)
+        house.roster.error = None
+        await until(lambda: not source.blind)
+        house.roster.users = ["ann", "bob"]
+        await house.wait_for(lambda: bool(house.of("bob")))
+    assert len([user for user, _ in house.opened if user == "ann"]) == 1
+    assert house.error is None
+
+
+async def test_when_nobody_is_heard_a_roster_that_fails_is_a_lost_connection() -> None:
+    house = House(FakeRoster("ann"))
+    async with house.running(blind_s=0.1) as source:
+        await house.wait_for(lambda: bool(house.taken))
+        house.roster.error = DOWN
+        await house.wait_for(lambda: house.error is not None)
+        assert source.live
+    assert isinstance(house.error, SourceError)
+    assert (house.error.fault, house.error.retryable) == (SourceFault.CANNOT_OPEN, True)
+    assert house.streams["ann"].stopped
+
+
+async def test_a_roster_that_never_answered_is_why_the_room_cannot_be_opened() -> None:
+    house = House(FakeRoster("ann"))
+    house.roster.error = DOWN
+    async with house.running():
+        await house.wait_for(lambda: house.error is not None)
+    assert house.error is DOWN
+    assert house.roster.asked == 1, "when it is asked again the stream decides"
+
+
+async def test_a_room_that_everybody_has_left_has_ended() -> None:
+    house = House(FakeRoster("ann"))
+    async with house.running(empty_s=0.3) as source:
+        await house.wait_for(lambda: bool(house.taken))
+        house.roster.users = []
+        await until(lambda: not source.live)
+    assert house.error is None
+
+
+async def test_a_room_into_which_nobody_came_is_none() -> None:
+    house = House(FakeRoster("bot"))
+    async with house.running(empty_s=0.1):
+        await house.wait_for(lambda: house.error is not None)
+    assert isinstance(house.error, SourceError)
+    assert (house.error.fault, house.error.retryable) == (SourceFault.NO_SUCH_STREAM, False)
+
+
+async def test_stopping_waits_for_no_roster() -> None:
+    class Slow(FakeRoster):
+        async def members(self, _: Ask) -> Sequence[Member]:
+            self.asked += 1
+            await asyncio.sleep(FOR_EVER)
+            return []
+
+    house = House(Slow())
+    async with house.running() as source:
+        await until(lambda: bool(house.roster.asked))
+        began = time.monotonic()
+        await source.stop()
+        assert time.monotonic() - began < 2.0
+    assert house.taken == []
