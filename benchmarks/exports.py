@@ -23,7 +23,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.figures import end_when_told, write_figures
-from pipeline.audio_file import AudioForm
+from pipeline.audio_forms import AudioForm
 from pipeline.offline.audio import cut_audio, extract_audio
 from pipeline.offline.remux import MediaForm, remux
 from pipeline.offline.thumbnail import thumbnail

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 import numpy as np
 
 from daemon.storage.interfaces import ClipStore, StorageError
+from daemon.together import together
 from pipeline.audio import Pcm, Window
 
 STORE_TIMEOUT_S = 5.0
@@ -36,7 +37,7 @@ class ClipWriter:
             clips.append(self._put(f"{name}_pre.mp3", np.concatenate((before.pcm, window.pcm))))
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
-                addresses = await asyncio.gather(*clips)
+                addresses = await together("clip", clips)
         except TimeoutError:
             raise StorageError(f"the clip was not stored within {STORE_TIMEOUT_S:g} s") from None
         return addresses[0], addresses[-1]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import StrEnum, auto
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -18,65 +16,9 @@ from av.audio.stream import AudioStream
 
 from pipeline import mp3
 from pipeline.audio import Pcm
+from pipeline.audio_forms import RECIPES, AudioForm, Recipe
 from pipeline.behind import Behind
-from pipeline.encode import INDEX_FIRST, EncodeError, explaining, file_url, give_up
-
-MAX_RATE_HZ = 192_000
-"""No file is written with more samples a second."""
-
-
-class AudioForm(StrEnum):
-    """The kinds of audio files, by their usual suffix."""
-
-    FLAC = auto()
-    WAV = auto()
-    MP3 = auto()
-    M4A = auto()
-    """AAC in MP4."""
-    OGG = auto()
-    """Opus."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Recipe:
-    """How a kind of file is made."""
-
-    container: str
-    codec: str
-    format: str
-    """Of the samples that the encoder takes."""
-    rates_hz: tuple[int, ...] = ()
-    """Those that the codec knows, ascending; none: any."""
-    options: dict[str, str] = field(default_factory=dict)
-    container_options: dict[str, str] = field(default_factory=dict)
-    channel_bit_rate: int = 0
-
-
-_RECIPES = {
-    AudioForm.FLAC: _Recipe("flac", "flac", "s16"),
-    # Beyond 4 GiB a wav file needs another header.
-    AudioForm.WAV: _Recipe("wav", "pcm_s16le", "s16", container_options={"rf64": "auto"}),
-    AudioForm.MP3: _Recipe("mp3", "mp3", "s16", mp3.RATES_HZ, channel_bit_rate=64_000),
-    AudioForm.M4A: _Recipe(
-        "ipod",
-        "aac",
-        "fltp",
-        (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000),
-        # FFmpeg's slow coder takes 2.5 times as long for a gain that a few more bits make up for.
-        {"aac_coder": "fast"},
-        INDEX_FIRST,
-        80_000,
-    ),
-    AudioForm.OGG: _Recipe(
-        "ogg", "libopus", "s16", (8000, 12000, 16000, 24000, 48000), channel_bit_rate=48_000
-    ),
-}
-
-
-def nearest_rate_hz(form: AudioForm, rate_hz: int) -> int:
-    """Return the lowest rate that a kind of file can have and that loses nothing, or else the highest."""
-    rates_hz = _RECIPES[form].rates_hz or (min(rate_hz, MAX_RATE_HZ),)
-    return next((each for each in rates_hz if each >= rate_hz), rates_hz[-1])
+from pipeline.encode import EncodeError, explaining, file_url, give_up
 
 
 class AudioFile:
@@ -87,7 +29,7 @@ class AudioFile:
 
     def __init__(self, target: Path, form: AudioForm, rate_hz: int, layout: str = "mono") -> None:
         """`rate_hz` is one of `nearest_rate_hz`, `layout` mono or stereo."""
-        recipe = _RECIPES[form]
+        recipe = RECIPES[form]
         self._target = target
         self.codec = recipe.codec.removeprefix("lib")
         self.rate_hz = rate_hz
@@ -180,7 +122,7 @@ class _Coder(Protocol):
 class _FFmpeg:
     """What FFmpeg encodes."""
 
-    def __init__(self, target: Path, recipe: _Recipe, rate_hz: int, layout: str) -> None:
+    def __init__(self, target: Path, recipe: Recipe, rate_hz: int, layout: str) -> None:
         self._container = av.open(
             file_url(target), "w", format=recipe.container, container_options=recipe.container_options
         )
@@ -208,7 +150,7 @@ class _FFmpeg:
 class _Lame:
     """What LAME encodes."""
 
-    def __init__(self, target: Path, recipe: _Recipe, rate_hz: int, layout: str) -> None:
+    def __init__(self, target: Path, recipe: Recipe, rate_hz: int, layout: str) -> None:
         channels = 1 if layout == "mono" else 2
         bit_rate_kbps = recipe.channel_bit_rate * channels // 1000
         self._file = target.open("wb")

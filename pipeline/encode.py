@@ -21,6 +21,7 @@ from av.video.frame import VideoFrame
 from config.errors import AudiowardenError
 from pipeline import mp3
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
+from pipeline.audio_forms import INDEX_FIRST
 from pipeline.recording.recording import RecordingError, RecordingFault
 
 MIN_BROKEN = 50
@@ -39,9 +40,6 @@ class NoRoomError(EncodeError):
     retryable = True
 
 
-INDEX_FIRST = {"movflags": "+faststart"}
-"""The index goes before the media, so that players begin before they have all of it. FFmpeg moves the media
-for it within the file, a piece as large as the index at a time."""
 _TS_CODECS = {
     "h264",
     "hevc",

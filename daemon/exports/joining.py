@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from daemon.exports.playlists import segments_of
 from daemon.storage.interfaces import CannotJoinError, Location, MissingObjectError, ObjectStore, Piece, Place
+from daemon.together import together
 from pipeline.recording.recording import (
     ByteSpan,
     Container,
@@ -61,13 +61,7 @@ async def pieces_of(store: ObjectStore, location: Location, segments: Sequence[S
                 raise MissingObjectError("a segment of the recording is not there")
             sizes[name] = info.size
 
-    tasks = [asyncio.create_task(look_up(), name=f"segment lookup {n}") for n in range(LOOKUPS_AT_ONCE)]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await together("segment lookup", (look_up() for _ in range(LOOKUPS_AT_ONCE)))
     return [_piece(Place(location, each.name), each.span, sizes) for each in segments]
 
 

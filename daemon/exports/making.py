@@ -10,7 +10,7 @@ from pathlib import Path
 
 from daemon.exports.export import AUDIO_FORMS, Export, Exported, Form
 from daemon.exports.whole_audio import write_whole_audio
-from pipeline.audio_file import AudioForm
+from pipeline.audio_forms import AudioForm
 from pipeline.encode import explaining
 from pipeline.offline.audio import MAX_CUT_S, cut_audio
 from pipeline.offline.remux import MediaForm, remux

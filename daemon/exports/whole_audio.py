@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.audio_file import AudioForm
+from pipeline.audio_forms import AudioForm
 from pipeline.offline.audio import MAX_CUT_S, cut_audio, extract_audio
 from pipeline.recording.opening import open_recording
 from pipeline.recording.recording import Library, Recording, RecordingError, RecordingFault

@@ -6,17 +6,20 @@ import asyncio
 import math
 import os
 import re
-import stat
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
+from io import FileIO
 from itertools import islice
 from pathlib import Path
 
 from config.settings import ClipSettings
 from daemon.storage.addresses import Denial, SignedAddresses, address_secret
 from daemon.storage.disk import reason, write_part
-from daemon.storage.interfaces import StorageError
+from daemon.storage.interfaces import RefusedError, StorageError
+from daemon.storage.tree import Tree
+from daemon.storage.undisturbed import opened_in_thread
 
 EXPIRY_STEP = 256
 """Files looked at in one go of a thread: what a shutdown waits for, a few milliseconds on a local disk."""
@@ -49,6 +52,7 @@ class LocalClipStore:
         Raises StorageError when the folder or the secret cannot be made or read.
         """
         self._folder = data_dir / "clips"
+        self._tree = Tree(self._folder)
         self._retention_s = math.ceil(min(settings.retention_hours * 3600, MAX_RETENTION_S))
         self._clock = clock
         try:
@@ -64,7 +68,7 @@ class LocalClipStore:
         Raises StorageError when the name is not a clip's or the file cannot be written.
         """
         if not NAME.fullmatch(name):
-            raise StorageError(f"{name!r} cannot be the name of a clip")
+            raise RefusedError(f"{name!r} cannot be the name of a clip")
         stored_at = int(self._clock())
         expires = stored_at + self._retention_s
         path = self._path(name, expires)
@@ -74,8 +78,8 @@ class LocalClipStore:
             raise StorageError(f"the clip cannot be written to {path.parent}: {reason(error)}") from None
         return self._addresses.address("clips", name, expires)
 
-    async def find(self, name: str, expires: str, signature: str) -> Path | Denial:
-        """Return the file behind an address, given its parts as a stranger sent them, or why there is none.
+    async def find(self, name: str, expires: str, signature: str) -> FileIO | Denial:
+        """Open the file behind an address, given its parts as a stranger sent them, or say why there is none.
 
         Nothing but FORGED is said to somebody without a good signature.
         Raises StorageError when the disk cannot be read.
@@ -86,7 +90,9 @@ class LocalClipStore:
             return denial
         path = self._path(name, int(expires))
         try:
-            return path if await asyncio.to_thread(_is_there, path) else Denial.GONE
+            return await opened_in_thread(partial(self._tree.reading, f"{path.parent.name}/{name}"))
+        except FileNotFoundError:
+            return Denial.GONE
         except OSError as error:
             raise StorageError(f"the folder {path.parent} cannot be read: {reason(error)}") from None
 
@@ -173,14 +179,6 @@ class _Sweep:
 def day_of(epoch_s: float) -> str:
     """Return the UTC day, as day folders are named."""
     return datetime.fromtimestamp(epoch_s, UTC).date().isoformat()
-
-
-def _is_there(path: Path) -> bool:
-    """Unlike Path.is_file, raise OSError for whatever does not mean that the file was deleted."""
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except FileNotFoundError:
-        return False
 
 
 def _write(path: Path, data: bytes, stored_at: int) -> None:

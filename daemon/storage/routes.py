@@ -71,7 +71,7 @@ class ClipRoutes:
             return _refusal(503, FAILED, "the clip cannot be read just now")
         if isinstance(found, Denial):
             return _denied(found, "clip")
-        return web.FileResponse(found, headers={**HEADERS, "Content-Type": "audio/mpeg"})
+        return OpenFile(found, {**HEADERS, "Content-Type": "audio/mpeg"})
 
 
 class ObjectRoutes:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from daemon.storage.disk import PART_SUFFIX
-from daemon.storage.undisturbed import in_thread
+from daemon.storage.undisturbed import in_thread, opened_in_thread
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ class Part:
                 os.unlink(self.name, dir_fd=parts)
             os.fsync(target)
 
-    def discard(self) -> None:
+    def close(self) -> None:
         """Close the file, and delete it if it has not been finished."""
         os.close(self._file)
         with suppress(FileNotFoundError), self._tree.folder(PARTS) as parts:
@@ -116,7 +116,10 @@ class Tree:
         """Delete the parts that nobody writes any more; return how many."""
         swept = 0
         with suppress(FileNotFoundError), self.folder(PARTS) as parts:
-            for name in os.listdir(parts):  # noqa: PTH208 - a Path cannot be made of a descriptor
+            with os.scandir(parts) as entries:
+                # Whatever somebody else has put there is left alone.
+                names = [each.name for each in entries if each.is_file(follow_symlinks=False)]
+            for name in names:
                 with suppress(FileNotFoundError, BlockingIOError):
                     # Over NFS only what is open for writing can be locked.
                     file = os.open(name, LOCKABLE, dir_fd=parts)
@@ -134,15 +137,13 @@ class Tree:
         if name.partition("/")[0] == PARTS:
             with told():
                 raise _fault(errno.EACCES)
-        part: list[Part] = []
+        with told():
+            part = await opened_in_thread(partial(Part, self, told))
         try:
-            with told():
-                await in_thread(lambda: part.append(Part(self, told)))
-            yield part[0]
-            await part[0].run(partial(part[0].finish, name, replace))
+            yield part
+            await part.run(partial(part.finish, name, replace))
         finally:
-            for made in part:
-                await made.run(made.discard)
+            await part.run(part.close)
 
     @contextmanager
     def _parent(self, name: str) -> Iterator[tuple[int, str]]:

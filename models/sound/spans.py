@@ -75,7 +75,8 @@ def _spans(probabilities: NDArray[np.float32], threshold: float, length_s: float
     """Return `(start_s, end_s)` of what lasts.
 
     Of probabilities averaged over the last 50 ms. It begins with more than 200 ms above the threshold, five
-    frames earlier as the average lags behind, and ends with more than 200 ms below, which count to it.
+    frames earlier as the average lags behind, and ends with more than 200 ms below, of which 200 count to it.
+    The package also cuts what lasts longer than 30 s; this does not.
     """
     frames = len(probabilities)
     sums = np.cumsum(np.concatenate([np.zeros(SMOOTHED_FRAMES), probabilities]))

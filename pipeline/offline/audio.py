@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.audio_file import AudioFile, AudioForm, nearest_rate_hz
+from pipeline.audio_file import AudioFile
+from pipeline.audio_forms import AudioForm, nearest_rate_hz
 from pipeline.decode import Media, open_stretch
 from pipeline.encode import PacketFile
 from pipeline.offline.packets import AT_ONCE, Track

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 @contextmanager
@@ -16,3 +17,13 @@ def full_disk(limit_bytes: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def no_room(folder: Path) -> Path:
+    """Return a file of which every write says that there is no space left on the device (full(4)).
+
+    A link: whoever deletes it must not delete the device.
+    """
+    path = folder / "no room"
+    path.symlink_to("/dev/full")
+    return path

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.audio_file import AudioFile, AudioForm
+from pipeline.audio_file import AudioFile
+from pipeline.audio_forms import AudioForm
 from pipeline.encode import EncodeError
 from pipeline.offline.audio import extract_audio
 from pipeline.recording.recording import RecordingError, RecordingFault

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.audio_file import AudioForm
+from pipeline.audio_forms import AudioForm
 from pipeline.encode import EncodeError
 from pipeline.offline.audio import CutAudio, cut_audio
 from pipeline.recording.recording import Bytes, Container, RecordingError, RecordingFault, Stretch

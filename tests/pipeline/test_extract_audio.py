@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.audio_file import AudioForm
+from pipeline.audio_forms import AudioForm
 from pipeline.encode import NoRoomError
 from pipeline.offline.audio import extract_audio
 from pipeline.recording.recording import Container, RecordingError, RecordingFault, Stretch
+from tests.daemon.full_disk import no_room
 from tests.support.recorded import (
     RATE_HZ,
     Forward,
@@ -64,9 +65,8 @@ def test_all_of_it(
 @pytest.mark.parametrize("form", [AudioForm.FLAC, AudioForm.M4A, AudioForm.WAV])
 def test_a_disk_that_is_full_may_have_room_later(form: AudioForm, sound: Path, tmp_path: Path) -> None:
     source = film(tmp_path / "film.ts", sound, SECONDS)
-    # Every write to it says that there is no space left: full(4).
     with pytest.raises(NoRoomError, match=r"^there is no room for the result on the disk") as full:
-        extract_audio(whole(source), Path("/dev/full"), form)
+        extract_audio(whole(source), no_room(tmp_path), form)
     assert full.value.retryable
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.audio_file import AudioFile, AudioForm
+from pipeline.audio_file import AudioFile
+from pipeline.audio_forms import AudioForm
 from pipeline.encode import EncodeError
 from pipeline.offline.audio import unwatched
 from pipeline.offline.remux import EXACT, MediaForm, remux

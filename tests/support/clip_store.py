@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from config.settings import ClipSettings
+from daemon.storage.addresses import Denial
 from daemon.storage.local import LocalClipStore
 
 START_S = 1_700_000_000.75
@@ -29,6 +30,15 @@ def parts(address: str) -> tuple[str, str, str]:
     split = urlsplit(address)
     query = parse_qs(split.query, strict_parsing=True)
     return split.path.removeprefix("/clips/"), query["expires"][0], query["signature"][0]
+
+
+async def fetched(store: LocalClipStore, address: str) -> bytes | Denial:
+    """What is behind an address, or why there is nothing."""
+    found = await store.find(*parts(address))
+    if isinstance(found, Denial):
+        return found
+    with found:
+        return found.read()
 
 
 def files(folder: Path) -> list[str]:

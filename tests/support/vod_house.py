@@ -37,7 +37,7 @@ from daemon.storage.addresses import SignedAddresses
 from daemon.storage.folder import FolderStore
 from daemon.storage.s3.clients import S3Clients
 from daemon.storage.stores import ConfiguredStores
-from pipeline.audio_file import AudioForm
+from pipeline.audio_forms import AudioForm
 from pipeline.network.addresses import AddressPolicy
 from pipeline.recording.recording import Library, RecordingError, RecordingFault
 from pipeline.recording.web import WebLibrary

@@ -24,7 +24,7 @@ from daemon.jobs.workshop import TooLargeError, Workshop
 from daemon.ledger.interfaces import LedgerError
 from daemon.outbox import Delivery, Outbox
 from daemon.storage.interfaces import MissingObjectError, Place, RefusedError, StorageError, Stores
-from pipeline.audio_file import AudioForm
+from pipeline.audio_forms import AudioForm
 from pipeline.recording.recording import Library, RecordingError, RecordingFault
 
 log = structlog.get_logger()

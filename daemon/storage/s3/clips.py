@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 from config.settings import ClipSettings
-from daemon.storage.interfaces import StorageError
+from daemon.storage.interfaces import RefusedError
 from daemon.storage.local import DAY_FOLDER, NAME, day_of
 from daemon.storage.once import once
 from daemon.storage.s3.store import MAX_ADDRESS_S, S3Store
@@ -36,7 +36,7 @@ class S3ClipStore:
         A clip of the same name that expires on the same day is replaced. Raises StorageError.
         """
         if not NAME.fullmatch(name):
-            raise StorageError(f"{name!r} cannot be the name of a clip")
+            raise RefusedError(f"{name!r} cannot be the name of a clip")
         key = f"{PREFIX}{day_of(self._clock() + self._retention_s)}/{name}"
         await self._store.put(key, once(data), content_type="audio/mpeg")
         return await self._store.address(key, self._retention_s)

@@ -68,14 +68,14 @@ class S3Store:
             first = await anext(parts, b"")
             second = await anext(parts, b"")
             if not second:
-                return await put_whole(self._clients, target, first)
+                await put_whole(self._clients, target, first)
+                return
             async with uploading(self._clients, target) as upload:
                 await upload.add(first)
                 await upload.add(second)
                 del first, second
                 async for part in parts:
                     await upload.add(part)
-        return None
 
     async def join(
         self, key: str, pieces: Sequence[Piece], *, content_type: str, replace: bool = True
@@ -92,11 +92,11 @@ class S3Store:
         parts = plan_join(pieces)
         target = await self._free(key, content_type, replace)
         if not parts:
-            return await put_whole(self._clients, target, b"")
+            await put_whole(self._clients, target, b"")
+            return
         async with uploading(self._clients, target) as upload:
             for part in parts:
                 await _add(upload, part, sources)
-        return None
 
     async def delete(self, key: str) -> None:
         """Delete an object; one that is not there is no error."""
@@ -152,8 +152,8 @@ class S3Store:
 
 async def _add(upload: Upload, part: JoinedPart, sources: Mapping[Location, S3Store]) -> None:
     if len(part.pieces) == 1:
-        (piece,) = part.pieces
-        return await upload.copy(piece)
+        await upload.copy(part.pieces[0])
+        return
 
     async def read() -> bytes:
         data = bytearray()
@@ -164,4 +164,4 @@ async def _add(upload: Upload, part: JoinedPart, sources: Mapping[Location, S3St
             raise RefusedError("a piece reaches beyond the end of its object")
         return bytes(data)
 
-    return await upload.fetch(part.size, read)
+    await upload.fetch(part.size, read)

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.storage.interfaces import StorageError
 from daemon.storage.local import EXPIRY_STEP
-from tests.support.clip_store import Clock, files, opened, parts
+from tests.support.clip_store import Clock, fetched, files, opened
 
 HOUR_S = 3600
 NAME = "5f0c_12.mp3"
@@ -24,7 +24,7 @@ async def test_expiry_takes_the_old_and_leaves_the_young(tmp_path: Path, clock: 
     clock.now_s += HOUR_S
     assert await store.expire() == 1
     assert files(tmp_path) == ["2023-11-15/young.mp3"]
-    assert isinstance(await store.find(*parts(young)), Path)
+    assert await fetched(store, young) == b"sound"
     assert await store.expire() == 0
 
 
@@ -77,7 +77,7 @@ async def test_a_store_without_its_folder_says_so(tmp_path: Path, clock: Clock) 
     with pytest.raises(StorageError, match="No such file or directory"):
         await store.expire()
     # Storing makes it again: somebody tidied up, that is no reason to lose evidence.
-    assert isinstance(await store.find(*parts(await store.put(NAME, b"sound"))), Path)
+    assert await fetched(store, await store.put(NAME, b"sound")) == b"sound"
 
 
 def fill(folder: Path, count: int) -> None:

@@ -109,6 +109,16 @@ async def test_the_folder_of_parts_is_nobodys(root: Path, house: House) -> None:
             await put(house.store, key, b"x")
 
 
+async def test_what_is_no_part_is_left_where_it_is(root: Path, house: House, tmp_path: Path) -> None:
+    await put(house.store, "a.ts", b"x")
+    (root / PARTS / "folder.part").mkdir()
+    (root / PARTS / "link.part").symlink_to(tmp_path / "secret")
+    (root / PARTS / "left.part").write_bytes(b"x")
+    assert isinstance(house.store, FolderStore)
+    assert await house.store.sweep() == 1
+    assert sorted(path.name for path in (root / PARTS).iterdir()) == ["folder.part", "link.part"]
+
+
 async def test_a_root_that_is_not_there_is_said(tmp_path: Path) -> None:
     house = folder_house(tmp_path / "not mounted")
     for attempt in (put(house.store, "a", b"x"), read(house.store, "a"), house.store.info("a")):

@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from config.settings import ClipSettings
-from daemon.storage.interfaces import RefusedError, StorageError
+from daemon.storage.interfaces import RefusedError
 from daemon.storage.s3.clips import S3ClipStore
 from daemon.storage.s3.store import S3Store
 from tests.support.clip_store import START_S, Clock
@@ -83,7 +83,7 @@ async def test_what_cannot_be_deleted_keeps_nothing_else(object_server: ObjectSe
 @pytest.mark.parametrize("name", ["../a.mp3", "a/b.mp3", "a.wav", "", ".mp3", "a\n.mp3"])
 async def test_only_clips_have_names(name: str, object_server: ObjectServer, clock: Clock) -> None:
     async with opened(object_server) as store:
-        with pytest.raises(StorageError, match="cannot be the name of a clip"):
+        with pytest.raises(RefusedError, match="cannot be the name of a clip"):
             await clips(store, clock).put(name, b"sound")
     assert await asyncio.to_thread(object_server.keys) == []
 

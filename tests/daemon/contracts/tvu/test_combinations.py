@@ -87,7 +87,9 @@ SPANS = tuple(product((None, BEGAN_MS + 9_000), (None, "00:00:13"), (None, -500)
 """StartPos, StartTime, Offset, Duration."""
 FLAGS = ("is_cover", "not_fast_ts_extract", "not_fast_tvu264", "IsUriEncode")
 INFO = storage_info(
-    place("ts", "ts-bucket"), place("mp4", "mp4-bucket"), place("upload", "uploads", "out", storage_path_id="id")
+    place("ts", "ts-bucket"),
+    place("mp4", "mp4-bucket"),
+    place("upload", "uploads", "out", storage_path_id="id"),
 )
 
 

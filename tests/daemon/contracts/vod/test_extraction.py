@@ -12,9 +12,11 @@ import pytest
 
 from daemon.contracts.vod.extraction import KIND
 from daemon.jobs.interfaces import NOT_UNDERSTOOD, JobState
-from pipeline.audio_file import AudioFile, AudioForm
+from pipeline.audio_file import AudioFile
+from pipeline.audio_forms import AudioForm
 from pipeline.encode import NoRoomError
 from pipeline.recording.recording import RecordingError, RecordingFault
+from tests.daemon.full_disk import no_room
 from tests.support.consumer import Consumer
 from tests.support.jobs_house import until
 from tests.support.vod_house import PROJECT, Maker, accounts, calling, eventually, house
@@ -169,7 +171,7 @@ async def test_a_full_disk_is_tried_again_and_then_said(tmp_path: Path) -> None:
     maker = Maker()
     maker.go.set()
     with pytest.raises(NoRoomError) as full:
-        await asyncio.to_thread(fill, Path("/dev/full"))
+        await asyncio.to_thread(fill, no_room(tmp_path))
     maker.fault = full.value
     async with (
         Consumer() as consumer,
