@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 
 import aiohttp
 
+from daemon.egress import reason_of
 from pipeline.network.urls import AddressError
 from pipeline.source import SourceError, SourceFault
 
@@ -35,10 +35,8 @@ class JsonAsker:
         except AddressError as error:
             raise SourceError(SourceFault.CANNOT_OPEN, str(error), retryable=error.retryable) from None
         except (aiohttp.ClientError, OSError) as error:
-            # The library's own text may hold the address with its query.
-            code = error.errno if isinstance(error, OSError) else None
-            why = os.strerror(code) if code else type(error).__name__
-            raise SourceError(SourceFault.CANNOT_OPEN, f"the roster cannot be reached: {why}") from None
+            text = f"the roster cannot be reached: {reason_of(error)}"
+            raise SourceError(SourceFault.CANNOT_OPEN, text) from None
         except (ValueError, RecursionError):
             raise SourceError(SourceFault.INVALID_DATA, "the roster's answer is not JSON") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -112,6 +113,16 @@ def tls_context(network: NetworkSettings) -> ssl.SSLContext:
         return wire.tls_context(network.ca_file)
     except OSError as error:
         raise ConfigError(f"network.ca_file {network.ca_file} cannot be used: {error}") from None
+
+
+def reason_of(error: Exception) -> str:
+    """Say why a request failed. The library's own text may hold the address with its query."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError) and error.os_error.strerror:
+        # CheckedResolver's words.
+        return error.os_error.strerror
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return type(error).__name__
 
 
 @asynccontextmanager

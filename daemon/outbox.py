@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +15,7 @@ import structlog
 
 from config.errors import AudiowardenError
 from config.settings import CallbackSettings
+from daemon.egress import reason_of
 from daemon.ledger.interfaces import DeadLetters, History, Lease, LedgerError, Record, Saving, WorkQueue
 from daemon.logs import tell_kind
 from daemon.patience import patiently
@@ -314,9 +314,8 @@ def _origin(url: str) -> str:
 
 
 def _why(error: Exception) -> str:
-    """Say why nothing was delivered. The library's own text may hold the address with its query."""
+    """Say why nothing was delivered."""
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the consumer closed the connection without an answer"
-    if isinstance(error, OSError) and error.errno:
-        return f"cannot reach the consumer: {os.strerror(error.errno)}"
-    return type(error).__name__
+    reason = reason_of(error)
+    return f"cannot reach the consumer: {reason}" if isinstance(error, OSError) else reason

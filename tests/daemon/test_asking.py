@@ -71,6 +71,13 @@ async def test_only_addresses_that_may_be_connected_to_are_asked(server: HttpSer
     assert server.requested == []
 
 
+async def test_a_name_that_may_not_be_connected_to_is_said() -> None:
+    policy = AddressPolicy(resolver=lambda host, port: ["127.0.0.1"])
+    async with make_session(NETWORK, policy) as session:
+        with pytest.raises(SourceError, match=r"reached: The host rooms\.test is not on "):
+            await JsonAsker(session)("http://rooms.test/hidden?token=hidden")
+
+
 async def test_an_answer_has_to_come_in_time() -> None:
     with SilentServer() as silent:
         error = await failure(f"http://127.0.0.1:{silent.port}/rooms", timeout_s=0.2)

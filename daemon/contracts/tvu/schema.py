@@ -54,10 +54,9 @@ def _clock(value: str) -> str:
 
 def _audio_name(value: str) -> str:
     if audio_suffix(value) not in AUDIO_SUFFIXES:
-        raise PydanticCustomError(
-            "suffix", "should end with .{known} or .{last}",
-            {"known": ", .".join(AUDIO_SUFFIXES[:-1]), "last": AUDIO_SUFFIXES[-1]},
-        )  # fmt: skip
+        *others, last = (f".{suffix}" for suffix in AUDIO_SUFFIXES)
+        known = {"others": ", ".join(others), "last": last}
+        raise PydanticCustomError("suffix", "should end with {others} or {last}", known)
     return value
 
 
