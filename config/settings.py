@@ -24,6 +24,7 @@ class ServerSettings(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     drain_s: Seconds = 25.0
+    max_connections: Annotated[int, Field(ge=10, le=1_000_000)] = 1000
 
 
 class NetworkSettings(Section):

@@ -27,6 +27,7 @@ from daemon.contracts.audiostream.routes import AudioStreamRoutes
 from daemon.contracts.errors import plain_errors
 from daemon.contracts.tvu import document as tvu
 from daemon.contracts.vod import document as vod
+from daemon.doors import Doors, LimitedSite, most_descriptors
 from daemon.egress import make_session
 from daemon.enrolled import Enrolled
 from daemon.health import HealthRoutes
@@ -94,6 +95,7 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
     async with AsyncExitStack() as house:
         listener = _listen(settings)
         house.callback(listener.close)
+        descriptors = most_descriptors()
         tasks = Tasks()
         parts = await _furnish(settings, _url_of(listener), house)
         house.push_async_callback(tasks.stop)
@@ -107,8 +109,12 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
         tasks.start("enrolled songs", parts.songs.watch())
         tasks.start("loop lag", parts.lag.run())
         tasks.start("callback upkeep", parts.upkeep.run())
+        doors = Doors(settings.server.max_connections, descriptors)
+        parts.metrics.gauge(
+            "audiowarden_http_connections", "Connections to the API.", lambda: doors.connections
+        )
         runner = web.AppRunner(
-            _routes(settings, parts),
+            _routes(settings, parts, doors),
             access_log=None,
             shutdown_timeout=HTTP_SHUTDOWN_S,
             keepalive_timeout=IDLE_S,
@@ -121,7 +127,7 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
         tasks.start("jobs", parts.recorded.jobs.run())
         if not await parts.registry.recovered(RECOVER_S):
             log.warning("streams_not_recovered_yet", waited_s=RECOVER_S)
-        await web.SockSite(runner, listener).start()
+        await LimitedSite(runner, listener, doors).start()
         log.info("serving", url=_url_of(listener), accounts=len(settings.accounts))
         yield Daemon(_url_of(listener), tasks.failed)
         log.info("draining", streams=parts.registry.live_count)
@@ -274,8 +280,8 @@ def _stages(
     return Stages(sources.open, analysis.analyser, clips, retries, settings.recogniser.max_delay_s)
 
 
-def _routes(settings: Settings, parts: _Parts) -> web.Application:
-    app = web.Application(middlewares=[plain_errors])
+def _routes(settings: Settings, parts: _Parts, doors: Doors) -> web.Application:
+    app = web.Application(middlewares=[doors.note, plain_errors])
     AudioStreamRoutes(
         parts.contract, parts.accounts, parts.registry, parts.addresses, parts.metrics, parts.query
     ).add_to(app)

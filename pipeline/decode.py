@@ -11,16 +11,13 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain, islice
 from typing import Any, NoReturn
 
 import av
 import av.container.core
-import numpy as np
-from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -31,13 +28,13 @@ from av.video.stream import VideoStream
 
 from config.errors import AudiowardenError
 from pipeline import limits
-from pipeline.audio import SAMPLE_RATE_HZ, Pcm
 from pipeline.blocks import Block
 from pipeline.interrupt import INTERRUPT, NEVER_S
 from pipeline.reading import Reading
 from pipeline.recording.recording import RecordingError, RecordingFault, Stretch
 from pipeline.recording.tap import Tap, never
-from pipeline.shaper import BLOCK_S, Shape, Shaper
+from pipeline.resampling import shape, to_blocks
+from pipeline.shaper import Shaper
 from pipeline.source import SourceError, SourceFault
 
 GATHER_S = 0.1
@@ -63,10 +60,19 @@ class MediaReader(Reading):
     def blocks(self, start_s: float = 0.0) -> Generator[Block, None, None]:
         """Open, and yield audio until it ends or `cancel` is called; a recording from about `start_s` on.
 
+        A live stream whose audio goes on with another codec is opened again at once, and goes on.
         Raises SourceError when it cannot be opened, or breaks off. Never ends quietly for any other reason.
         """
-        if not self._begin():
-            return
+        while self._begin():
+            self._changed = False
+            try:
+                yield from self._once(start_s)
+            finally:
+                self._end()
+            if not self._changed:
+                return
+
+    def _once(self, start_s: float) -> Iterator[Block]:
         try:
             opening = self._address()
             with av.open(
@@ -80,13 +86,13 @@ class MediaReader(Reading):
                 timeout=(NEVER_S, NEVER_S),
             ) as container:
                 self.progress.format = container.format.name
-                yield from self._read(container, start_s)
+                with self._watching_for(_another_audio(container)) if self.live else nullcontext():
+                    yield from self._read(container, start_s)
         except FAILURES as error:
-            if not self.cancelled:
+            if not self.cancelled and not self._changed:
                 raise self.failure(error) from None
         finally:
             self._close()
-            self._end()
 
     def _read(self, container: InputContainer, start_s: float) -> Iterator[Block]:
         if not container.streams.audio:
@@ -96,12 +102,10 @@ class MediaReader(Reading):
         seek_s = 0.0
         if not self.live and stream.time_base is not None:
             zero_s = float((stream.start_time or 0) * stream.time_base)
-            seek_s = start_s - SEEK_MARGIN_S if self._seekable else 0.0
-            if seek_s > 0:
-                container.seek(round((zero_s + seek_s) / stream.time_base), stream=stream)
+            seek_s = _seek(container, stream, zero_s, start_s) if self._seekable else 0.0
         watched = self._discard_others(container, stream)
         self.progress.opened_at = time.monotonic()
-        shaper = Shaper(zero_s, _to_blocks, wait_for_time=seek_s > 0)
+        shaper = Shaper(zero_s, to_blocks, wait_for_time=seek_s > 0)
         broken: Exception | None = None
         try:
             for frame in self._frames(container, stream, watched):
@@ -112,7 +116,8 @@ class MediaReader(Reading):
         broken = broken or self._broken()
         if broken is not None:
             raise broken
-        if not self.progress.heard_s and not self.cancelled:
+        # What is read from a place on has been heard before: the place may be its end.
+        if not self.progress.heard_s and not self.cancelled and start_s <= 0:
             if self.progress.bad_packets:
                 raise SourceError(SourceFault.INVALID_DATA, "none of the audio can be decoded")
             raise SourceError(SourceFault.NO_AUDIO, "the stream ended without any audio")
@@ -132,6 +137,8 @@ class MediaReader(Reading):
     ) -> Iterator[AudioFrame]:
         """Gather packets and decode a few at a time: one by one, as a live stream brings them, the decoder's
         and resampler's code and data leave the cache in between, which doubles what they cost.
+
+        Where a live stream's audio stops and another one that is watched goes on, that one is read.
         """
         gathered: list[Packet[Any]] = []
         gathered_s = packet_s = 0.0
@@ -142,7 +149,15 @@ class MediaReader(Reading):
                     break
                 if packet.stream_index != stream.index:
                     self.progress.others_at = time.monotonic()
-                    continue
+                    other = packet.stream
+                    if (
+                        not isinstance(other, AudioStream)
+                        or not self.live
+                        or not self._silent(time.monotonic())
+                    ):
+                        continue
+                    yield from self._decoded(stream, gathered)
+                    stream, gathered, gathered_s = other, [], 0.0
                 gathered.append(packet)
                 if packet.duration and packet.time_base:
                     packet_s = float(packet.duration * packet.time_base)
@@ -169,45 +184,43 @@ class MediaReader(Reading):
             yield from frames
 
 
-class MonoResampling:
-    """Resamples frames of one format to mono 16 bit, a block at a time.
+def _another_audio(container: InputContainer) -> Callable[[], bool]:
+    """Return what says whether audio has come that `container.streams` does not show.
 
-    Resampling a block at once costs a tenth of resampling its frames one by one.
+    FLV and MPEG-TS may change the codec, which FFmpeg makes a stream of its own, and PyAV 18.1 shows only
+    those that there were when it opened. FFmpeg's choice of the best one knows all of them.
     """
+    for each in container.streams.audio:
+        each.disposition = Disposition.hearing_impaired | Disposition.visual_impaired
 
-    def __init__(self, from_hz: int, rate_hz: int, block_s: float) -> None:
-        self.rate_hz = rate_hz
-        self._resampler = AudioResampler("s16", "mono", rate_hz, frame_size=round(block_s * rate_hz))
-        self._fifo = AudioFifo()
-        self._enough = from_hz * block_s
+    def another() -> bool:
+        try:
+            container.streams.best("audio")
+        except IndexError:
+            return True
+        return False
 
-    def push(self, frame: AudioFrame, /) -> list[Pcm]:
-        """Take a frame; return what is complete."""
-        frame.pts = None
-        self._fifo.write(frame)
-        return self._resampled(self._fifo.read()) if self._fifo.samples >= self._enough else []
-
-    def flush(self) -> list[Pcm]:
-        """Return what is left. Nothing is pushed afterwards."""
-        left = self._resampled(self._fifo.read()) if self._fifo.samples else []
-        return left + self._resampled(None)
-
-    def _resampled(self, frame: AudioFrame | None) -> list[Pcm]:
-        pieces: list[Pcm] = []
-        for each in self._resampler.resample(frame):
-            pcm = np.ascontiguousarray(each.to_ndarray()).reshape(-1)
-            pieces.append(pcm.astype(np.int16, copy=False))
-        return pieces
+    return another
 
 
-def _to_blocks(from_hz: int) -> MonoResampling:
-    return MonoResampling(from_hz, SAMPLE_RATE_HZ, BLOCK_S)
+def _seek(container: InputContainer, stream: AudioStream, zero_s: float, start_s: float) -> float:
+    """Go to a little before `start_s`; return where to, or 0 for the beginning.
 
-
-def shape(frame: AudioFrame) -> Shape:
-    """Say what a frame says about itself."""
-    form = f"{frame.format.name} {frame.layout.name}"
-    return Shape(frame.time, frame.samples, frame.sample_rate, form)
+    No demuxer goes behind a recording's end. One that was read to its last window and broke off before its
+    end was told is read from before its end again, so that it ends as others do.
+    """
+    seek_s = start_s
+    if container.duration:
+        seek_s = min(seek_s, container.duration / av.time_base)
+    seek_s -= SEEK_MARGIN_S
+    if seek_s <= 0 or stream.time_base is None:
+        return 0.0
+    try:
+        container.seek(round((zero_s + seek_s) / stream.time_base), stream=stream)
+    except FFmpegError:
+        # From the beginning then: whoever takes the audio leaves out what was settled.
+        return 0.0
+    return seek_s
 
 
 class Media:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 NEVER_S = 1e9
 """A time-out that never comes, except by this clock."""
@@ -19,19 +20,31 @@ class InterruptClock:
 
     def __init__(self) -> None:
         self._runaway: dict[int, float] = {}
+        self._looks: dict[int, Callable[[], bool]] = {}
 
     def monotonic(self) -> float:
         """Answer PyAV in the thread that reads."""
         thread = threading.get_ident()
         answer = self._runaway.get(thread)
         if answer is None:
-            return time.monotonic()
+            look = self._looks.get(thread)
+            if look is None or not look():
+                return time.monotonic()
+            answer = 10 * NEVER_S
         self._runaway[thread] = answer = answer + 10 * NEVER_S
         return answer
 
     def cancel(self, thread: int) -> None:
         """Make a thread's calls into FFmpeg end."""
         self._runaway.setdefault(thread, 10 * NEVER_S)
+
+    def watch(self, thread: int, look: Callable[[], bool]) -> None:
+        """Ask `look`, in the thread itself, whenever PyAV asks; once it says yes, calls into FFmpeg end."""
+        self._looks[thread] = look
+
+    def unwatch(self, thread: int) -> None:
+        """Ask no more."""
+        self._looks.pop(thread, None)
 
     def forget(self, thread: int) -> None:
         """Let a thread (its number is used again for others) read on."""

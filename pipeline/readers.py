@@ -111,7 +111,7 @@ class UrlReader(MediaReader):
     def _guarded(self) -> Parts:
         # Made here, in the reader's thread, because it reads the trusted authorities from the disk.
         self._guard = GuardedOpener(self._policy, self._network)
-        self._parts = Parts(self._guard, self.give_up)
+        self._parts = Parts(self._guard, self.give_up, lambda: self.progress.opened_at is not None)
         if self.cancelled:
             self._guard.cancel()
         return self._parts
@@ -119,6 +119,10 @@ class UrlReader(MediaReader):
     @property
     def _seekable(self) -> bool:
         return self.progress.format == "hls"
+
+    def _leave(self) -> None:
+        if self._guard is not None:
+            self._guard.cancel()
 
     def _close(self) -> None:
         if self._parts is not None:

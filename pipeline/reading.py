@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pipeline import limits
@@ -13,6 +14,12 @@ from pipeline.blocks import Block, Progress
 from pipeline.interrupt import INTERRUPT
 from pipeline.network.parts import Part
 from pipeline.source import SourceError, SourceFault
+
+LOOK_EVERY_S = 0.5
+SILENT_S = 1.0
+"""The audio that is read must have been silent for so long before another one is looked for."""
+STEADY_S = 10.0
+"""Audio that was heard for less before it changed is left to the owner's retries, which have pauses."""
 
 IoOpen = Callable[[str, int, dict[str, str]], Part]
 
@@ -41,6 +48,8 @@ class Reading:
         self._told_at = -math.inf
         self._lock = threading.Lock()
         self._thread: int | None = None
+        self._changed = False
+        """Whether the reading ended because the audio goes on as another one, which opening again shows."""
         self.cancelled = False
 
     @property
@@ -107,9 +116,47 @@ class Reading:
                 INTERRUPT.forget(self._thread)
             self._thread = None
 
+    def _silent(self, now: float) -> bool:
+        """Whether the audio that is read has stopped, or does not come."""
+        heard_at = max(self.progress.heard_at or 0.0, self.progress.opened_at or 0.0)
+        return now - heard_at > SILENT_S
+
+    @contextmanager
+    def _watching_for(self, another: Callable[[], bool]) -> Iterator[None]:
+        """Make the calls into FFmpeg end when the audio has stopped and `another` says that there is more.
+
+        `another` is asked in the reading thread, also in the midst of a call that waits.
+        """
+        look_at = 0.0
+
+        def look() -> bool:
+            nonlocal look_at
+            now = time.monotonic()
+            if now < look_at:
+                return False
+            look_at = now + LOOK_EVERY_S
+            self._changed = self._silent(now) and another()
+            if self._changed:
+                self._leave()
+            return self._changed
+
+        thread = threading.get_ident()
+        before_s = self.progress.heard_s
+        INTERRUPT.watch(thread, look)
+        try:
+            yield
+        finally:
+            INTERRUPT.unwatch(thread)
+            if self._changed and self.progress.heard_s - before_s < STEADY_S:
+                self._changed = False
+                raise SourceError(SourceFault.INVALID_DATA, "the codec of the audio changes all the time")
+
     def _address(self) -> Opening:
         """What to open. Called in the reading thread; may block; raises SourceError."""
         raise NotImplementedError
+
+    def _leave(self) -> None:
+        """Make the reading of the present opening end, where it does not wait in FFmpeg itself."""
 
     def _close(self) -> None:
         """Let go of what FFmpeg did not close."""

@@ -17,7 +17,7 @@ MAX_FILE_LINES = 350
 MAX_FUNCTION_LINES = 60
 ONLY_IN = {
     "agora": {"pipeline/rooms/agora.py"},
-    "av": {"pipeline/decode.py", "pipeline/encode.py"},
+    "av": {"pipeline/decode.py", "pipeline/encode.py", "pipeline/resampling.py"},
     "faster_whisper": {"models/recognition/whisper.py"},
     "ctranslate2": {"models/recognition/whisper.py"},
     "onnxruntime": {"models/onnx.py"},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import os
 import socket
 import tempfile
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from config.load import load_settings
 from config.settings import Settings
 from daemon.analysis import taxonomy_of
 from daemon.cli.common import ConfigOption, one_sentence
+from daemon.doors import MIN_DESCRIPTORS, most_descriptors
 from daemon.lists import read_folder
 from daemon.storage.opened import probe_clip_bucket, probe_media_root
 from models.errors import WeightsError
@@ -35,8 +35,6 @@ LIBRARIES = {
     "opencc": "turns traditional Chinese into simplified",
     "profanity_check": "finds English insults",
 }
-MIN_DESCRIPTORS = 4096
-"""A live stream takes about four file descriptors."""
 
 
 def check(config: ConfigOption = None) -> None:
@@ -147,7 +145,7 @@ def _accounts(settings: Settings) -> str:
 
 
 def _descriptors() -> str:
-    limit = os.sysconf("SC_OPEN_MAX")
+    limit = most_descriptors()
     if limit < MIN_DESCRIPTORS:
         raise AudiowardenError(
             f"only {limit} may be open at once, about {limit // 4} streams: raise `ulimit -n` or LimitNOFILE"

@@ -15,7 +15,7 @@ from config.errors import AudiowardenError
 from config.load import load_settings
 from config.settings import LogSettings, Settings
 from daemon.analysis import loaded_analysis, taxonomy_of
-from daemon.cli.common import ConfigOption, one_sentence
+from daemon.cli.common import ConfigOption, one_sentence, run_until_interrupted
 from daemon.evaluation.evaluation import Evaluation, sum_up
 from daemon.evaluation.manifest import Entry, read_manifest
 from daemon.evaluation.measure import Measurer
@@ -49,7 +49,7 @@ def evaluate(
         entries = read_manifest(folder, taxonomy_of(settings))
         if json_file is not None:
             _write(json_file, "", mode="a")  # what cannot be written is said before the work is done
-        evaluation = asyncio.run(_evaluate(entries, settings, policy=policy, detect=detect))
+        evaluation = run_until_interrupted(_evaluate(entries, settings, policy=policy, detect=detect))
         _show(evaluation)
         if json_file is not None:
             _write(json_file, json.dumps(as_json(evaluation), ensure_ascii=False, indent=2) + "\n")

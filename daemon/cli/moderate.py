@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +16,7 @@ from config.load import load_settings
 from config.settings import LogSettings, Settings
 from config.taxonomy import TEXT_RISKS, Taxonomy
 from daemon.analysis import loaded_analysis
-from daemon.cli.common import ConfigOption, one_sentence
+from daemon.cli.common import ConfigOption, one_sentence, run_until_interrupted
 from daemon.logs import configure_logging
 from models.recognition.languages import DETECTABLE_LANGUAGES
 from pipeline.audio import WINDOW_S, LostWindow
@@ -45,7 +44,7 @@ def moderate(
     # To standard error, and without local variables: the table alone is the output.
     configure_logging(LogSettings(level="warning", format="console"))
     with one_sentence():
-        asyncio.run(_moderate(source, language, policy, load_settings(config)))
+        run_until_interrupted(_moderate(source, language, policy, load_settings(config)))
 
 
 async def _moderate(source: str, language: str, policy: str, settings: Settings) -> None:

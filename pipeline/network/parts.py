@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pipeline.network.aes import DecryptedSegment, Readable
 from pipeline.network.bodies import FileBody
+from pipeline.network.claims import Claims
 from pipeline.network.fetch import GuardedOpener
 
 MAX_FAILURES = 5
@@ -22,6 +23,7 @@ class Part:
     def __init__(self, parts: Parts, source: Readable | None) -> None:
         self._parts = parts
         self._source = source
+        self._claims = Claims()
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes; none at the end or after a failure."""
@@ -29,6 +31,7 @@ class Part:
             return b""
         try:
             data = self._source.read(size)
+            self._claims.see(data, opened=self._parts.opened())
         except Exception as error:
             self._parts.note(error)
             return b""
@@ -46,6 +49,7 @@ class Part:
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Go to a byte; return it. PyAV asks for it only if `seekable`."""
+        self._claims.moved()
         return self._source.seek(offset, whence) if isinstance(self._source, FileBody) else 0
 
     def tell(self) -> int:
@@ -63,8 +67,11 @@ class Part:
 class Parts:
     """The `io_open` of one reader, called by FFmpeg in the reader's thread."""
 
-    def __init__(self, guard: GuardedOpener, give_up: Callable[[], None]) -> None:
-        """`give_up` makes FFmpeg stop: without it, it would ask for each of the missing parts."""
+    def __init__(self, guard: GuardedOpener, give_up: Callable[[], None], opened: Callable[[], bool]) -> None:
+        """`give_up` makes FFmpeg stop: without it, it would ask for each of the missing parts. `opened` says
+        whether FFmpeg knows by now what the address is.
+        """
+        self.opened = opened
         self._guard = guard
         self._give_up = give_up
         self._failures = 0

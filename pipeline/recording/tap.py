@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import cast
 
+from pipeline.network.claims import Claims
 from pipeline.recording.recording import (
     RecordingError,
     RecordingFault,
@@ -14,6 +15,7 @@ from pipeline.recording.recording import (
     Stretch,
     cancelled_error,
 )
+from pipeline.source import SourceError
 
 
 def never() -> bool:
@@ -30,6 +32,7 @@ class Tap:
         self._seekable = stretch.seekable
         self._cancelled = cancelled
         self._place = 0
+        self._claims = Claims()
         self.failure: RecordingError | None = None
         """What went wrong first."""
 
@@ -59,6 +62,10 @@ class Tap:
             return b""
         try:
             data = self._source.read(size)
+            self._claims.see(data, opened=True)
+        except SourceError as error:
+            self.failure = RecordingError(RecordingFault.INVALID, str(error))
+            return b""
         except Exception as error:
             self._note(error)
             return b""
@@ -77,6 +84,7 @@ class Tap:
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Go to a byte; return it. PyAV asks for it only if `seekable`."""
+        self._claims.moved()
         if self.failure is None:
             try:
                 self._place = cast("SeekableBytes", self._source).seek(offset, whence)

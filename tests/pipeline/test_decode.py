@@ -25,6 +25,7 @@ from tests.support.media_server import (
     paced,
     recorded_hls,
 )
+from tests.support.speech import noise, write_wav
 
 # What is heard is what was said.
 
@@ -230,6 +231,13 @@ def test_a_file_is_read_from_about_a_place(name: str, wav: Path, folder: Path, o
     assert heard.end_s == pytest.approx(18, abs=0.15)
     # Time is true: the audio lies where it lay, but for the codec's delay.
     assert abs(delay_s(heard.pcm, original[round(heard.blocks[0].time_s * SAMPLE_RATE_HZ) :])) < 0.1
+
+
+@pytest.mark.parametrize("seconds", [3.0, 18.0])
+def test_nothing_is_wrong_with_a_place_behind_the_end(seconds: float, folder: Path) -> None:
+    heard = listen(write_wav(folder / f"ended-{seconds:g}.wav", noise(seconds)), 60.0)
+    assert heard.error is None
+    assert heard.end_s == pytest.approx(seconds, abs=0.01)
 
 
 def test_an_hls_recording_is_read_from_about_a_place(wav: Path, folder: Path, server: HttpServer) -> None:

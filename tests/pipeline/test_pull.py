@@ -21,7 +21,7 @@ from pipeline.handover import CAPACITY
 from pipeline.pull import PulledSource, abandoned_threads
 from pipeline.source import Position, SourceFault
 from tests.support.listening import POLICY, QUICK, likeness, no_matter, pulling, source, take, whole
-from tests.support.media_server import HttpServer, RtmpServer, encode, paced, wait_until
+from tests.support.media_server import HttpServer, RtmpServer, encode, paced, recorded_hls, wait_until
 from tests.support.speech import noise, write_wav
 
 SENTENCE = "Good evening everybody, and welcome to my stream. Tonight we play a new game together."
@@ -111,6 +111,18 @@ async def test_a_recording_is_rejoined_where_it_was_left(
         (2, 1_700_000_000.0),
     ]
     assert likeness(windows[0].pcm, spoken[WINDOW_SAMPLES:]) > 0.5
+
+
+@pytest.mark.parametrize("left", [3, 400])
+async def test_a_recording_that_broke_off_behind_its_last_window_just_ends(
+    left: int, spoken_wav: Path, folder: Path, server: HttpServer
+) -> None:
+    recorded_hls(spoken_wav, folder / "told")
+    encode(spoken_wav, folder / "told.wav")
+    for name in ("told/recording.m3u8", "told.wav"):
+        run = source(server.url(name), position=Position(1_700_000_000.0, left))
+        assert await take(run) == ([], None)
+        assert not run.live
 
 
 # A consumer that falls behind.
