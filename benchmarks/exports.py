@@ -137,6 +137,12 @@ CASES = (
         command("-vn", "-c:a", "libmp3lame", "-b:a", "128k", "-f", "mp3"),
     ),
     Case(
+        "mp3, same quality",
+        ".ts",
+        extracted(AudioForm.MP3),
+        command("-vn", "-c:a", "libmp3lame", "-b:a", "128k", "-compression_level", "7", "-f", "mp3"),
+    ),
+    Case(
         "aac copy 600 s",
         ".ts",
         extracted(AudioForm.M4A),

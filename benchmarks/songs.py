@@ -36,7 +36,7 @@ from models.songs.enrolment import new_recording
 from models.songs.index import FILE_NAME, SongIndex
 from models.songs.peaks import find_peaks
 from pipeline.audio import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from pipeline.encode import encode_mp3
+from pipeline.mp3 import encode_mp3
 from tests.support.hearing import NOTHING, MadeUp
 from tests.support.music import mixed, music, played_at, to_pcm
 

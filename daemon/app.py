@@ -50,8 +50,8 @@ from daemon.tasks import Tasks
 from daemon.upkeep import Upkeep
 from models.songs.index import SongIndex
 from models.voice.index import VoiceIndex
-from pipeline.encode import encode_mp3
 from pipeline.ingest.workers import IngestWorkers, Start
+from pipeline.mp3 import encode_mp3
 from pipeline.network.addresses import AddressPolicy
 from pipeline.pull import abandoned_threads
 from pipeline.report import StreamSpec

@@ -1,9 +1,11 @@
-"""The kinds of audio files that are written, and how FFmpeg makes each."""
+"""The kinds of audio files that are written, and how each is made."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
+
+from pipeline import mp3
 
 MAX_RATE_HZ = 192_000
 """No file is written with more samples a second."""
@@ -39,20 +41,11 @@ class Recipe:
 # The index goes before the media, so that players begin before they have all of it. FFmpeg moves the media
 # for it within the file, a piece as large as the index at a time.
 INDEX_FIRST = {"movflags": "+faststart"}
-# 7 of 0..9: a third of the default's time, for speech without an audible loss.
-LAME = {"compression_level": "7"}
 RECIPES = {
     AudioForm.FLAC: Recipe("flac", "flac", "s16"),
     # Beyond 4 GiB a wav file needs another header.
     AudioForm.WAV: Recipe("wav", "pcm_s16le", "s16", container_options={"rf64": "auto"}),
-    AudioForm.MP3: Recipe(
-        "mp3",
-        "libmp3lame",
-        "s16p",
-        (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000),
-        LAME,
-        channel_bit_rate=64_000,
-    ),
+    AudioForm.MP3: Recipe("mp3", "mp3", "s16", mp3.RATES_HZ, channel_bit_rate=64_000),
     AudioForm.M4A: Recipe(
         "ipod",
         "aac",

@@ -1,15 +1,14 @@
-"""Encodes and writes media: the clip of a window as mp3, files of audio or of packets, a picture."""
+"""Encodes and writes media: files of audio or of packets, a picture."""
 
 from __future__ import annotations
 
 import errno
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Protocol, Self, cast
 
 import av
 from av.audio.fifo import AudioFifo
@@ -23,8 +22,10 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 
 from config.errors import AudiowardenError
-from pipeline.audio import SAMPLE_RATE_HZ, Pcm
-from pipeline.audio_forms import INDEX_FIRST, LAME, RECIPES, AudioForm
+from pipeline import mp3
+from pipeline.audio import Pcm
+from pipeline.audio_forms import INDEX_FIRST, RECIPES, AudioForm, Recipe
+from pipeline.behind import Behind
 from pipeline.recording.recording import RecordingError, RecordingFault
 
 MIN_BROKEN = 50
@@ -66,32 +67,28 @@ _CONTAINER_OPTIONS = {
 
 
 class AudioFile:
-    """An audio file that is being written. Blocking, for one thread; everything raises EncodeError."""
+    """An audio file that is being written. Blocking, for one thread; everything raises EncodeError.
+
+    It encodes and writes in a thread of its own: meanwhile what comes next is decoded.
+    """
 
     def __init__(self, target: Path, form: AudioForm, rate_hz: int, layout: str = "mono") -> None:
         """`rate_hz` is one of `nearest_rate_hz`, `layout` mono or stereo."""
         recipe = RECIPES[form]
         self._target = target
-        self.codec = recipe.codec.removeprefix("lib").removesuffix("lame")
+        self.codec = recipe.codec.removeprefix("lib")
         self.rate_hz = rate_hz
         self.channels = 1 if layout == "mono" else 2
+        self._format = recipe.format
+        self._layout = layout
         self._gathered = AudioFifo()
         self._resampler: AudioResampler | None = None
         self._form: tuple[str, str, int] | None = None
         self._samples = 0
+        coder = _Lame if form is AudioForm.MP3 else _FFmpeg
         with explaining():
-            self._container = av.open(
-                _file_url(target),
-                "w",
-                format=recipe.container,
-                container_options=recipe.container_options,
-            )
-            stream = self._container.add_stream(recipe.codec, rate=rate_hz, options=recipe.options)
-            self._stream = cast("AudioStream", stream)
-            self._stream.layout = layout
-            self._stream.format = recipe.format
-            if recipe.channel_bit_rate:
-                self._stream.bit_rate = recipe.channel_bit_rate * self._stream.layout.nb_channels
+            self._coder: _Coder = coder(target, recipe, rate_hz, layout)
+        self._behind = Behind(self._coder.encode, "encode")
 
     @property
     def duration_s(self) -> float:
@@ -113,7 +110,7 @@ class AudioFile:
                 self._drain()
                 self._form = form
                 self._gathered = AudioFifo()
-                self._resampler = AudioResampler(self._stream.format, self._stream.layout, self.rate_hz)
+                self._resampler = AudioResampler(self._format, self._layout, self.rate_hz)
             frame.pts = None
             self._gathered.write(frame)
             if self._gathered.samples >= frame.sample_rate:
@@ -127,16 +124,17 @@ class AudioFile:
     ) -> None:
         """Complete the file; after an error there is none."""
         try:
-            with explaining():
-                if kind is not None:
-                    _give_up(self._target)
-                else:
-                    self._drain()
-                    self._container.mux(self._stream.encode(None))
-                self._container.close()
-        except EncodeError:
             if kind is None:
-                raise
+                with explaining():
+                    self._drain()
+                    self._behind.finish()
+                    self._coder.finish()
+        finally:
+            self._behind.close()
+            with suppress(EncodeError), explaining():
+                if kind is not None:
+                    give_up(self._target)
+                self._coder.close()
 
     def _drain(self) -> None:
         """Encode what waits in the resampler."""
@@ -153,7 +151,74 @@ class AudioFile:
                 frame.pts = self._samples
                 frame.time_base = Fraction(1, self.rate_hz)
                 self._samples += frame.samples
-                self._container.mux(self._stream.encode(frame))
+                self._behind.hand(frame)
+
+
+class _Coder(Protocol):
+    """Encodes frames of one form into a file. `close` may come at any time, and again."""
+
+    def encode(self, frame: AudioFrame, /) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _FFmpeg:
+    """What FFmpeg encodes."""
+
+    def __init__(self, target: Path, recipe: Recipe, rate_hz: int, layout: str) -> None:
+        self._container = av.open(
+            file_url(target), "w", format=recipe.container, container_options=recipe.container_options
+        )
+        stream = self._container.add_stream(recipe.codec, rate=rate_hz, options=recipe.options)
+        self._stream = cast("AudioStream", stream)
+        self._stream.layout = layout
+        self._stream.format = recipe.format
+        if recipe.channel_bit_rate:
+            self._stream.bit_rate = recipe.channel_bit_rate * self._stream.layout.nb_channels
+
+    def encode(self, frame: AudioFrame) -> None:
+        """Encode and write it."""
+        self._container.mux(self._stream.encode(frame))
+
+    def finish(self) -> None:
+        """Complete the file."""
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+    def close(self) -> None:
+        """Leave the file as it is."""
+        self._container.close()
+
+
+class _Lame:
+    """What LAME encodes."""
+
+    def __init__(self, target: Path, recipe: Recipe, rate_hz: int, layout: str) -> None:
+        channels = 1 if layout == "mono" else 2
+        bit_rate_kbps = recipe.channel_bit_rate * channels // 1000
+        self._file = target.open("wb")
+        self._writer = mp3.Mp3Writer(self._file, rate_hz, channels, bit_rate_kbps)
+
+    def encode(self, frame: AudioFrame) -> None:
+        """Encode and write it."""
+        self._writer.write(_interleaved(frame))
+
+    def finish(self) -> None:
+        """Complete the file."""
+        self._writer.finish()
+        self._file.close()
+
+    def close(self) -> None:
+        """Leave the file as it is."""
+        self._file.close()
+
+
+def _interleaved(frame: AudioFrame) -> bytes:
+    """Return the samples of a frame of 16 bits, the channels in turns."""
+    # Planes are longer than what is in them.
+    return bytes(frame.planes[0])[: frame.samples * frame.layout.nb_channels * 2]
 
 
 class PacketFile:
@@ -168,7 +233,7 @@ class PacketFile:
         self._packets = self._broken = 0
         options = {"output_ts_offset": f"{later_s:.6f}", **_CONTAINER_OPTIONS.get(container, {})}
         with explaining():
-            self._container = av.open(_file_url(target), "w", format=container, container_options=options)
+            self._container = av.open(file_url(target), "w", format=container, container_options=options)
             try:
                 self.streams = [self._add(stream, container) for stream in streams]
             except RecordingError:
@@ -199,7 +264,7 @@ class PacketFile:
         try:
             with explaining():
                 if kind is not None:
-                    _give_up(self._target)
+                    give_up(self._target)
                 self._container.close()
         except EncodeError as failure:
             broken = broken or not _is_hosts(failure.__cause__)
@@ -228,31 +293,6 @@ class PacketFile:
         raise RecordingError(RecordingFault.UNSUPPORTED, f"{container} cannot hold {codec}")
 
 
-def encode_mp3(pcm: Pcm, bit_rate_kbps: int) -> bytes:
-    """Encode mono 16 kHz audio; blocking, about 35 ms for 10 s. Raises EncodeError."""
-    if not len(pcm):
-        raise EncodeError("there is no audio to encode")
-    try:
-        return _encode(pcm, bit_rate_kbps)
-    except (FFmpegError, MemoryError) as error:
-        raise EncodeError(f"the clip cannot be encoded: {type(error).__name__}") from error
-
-
-def _encode(pcm: Pcm, bit_rate_kbps: int) -> bytes:
-    target = io.BytesIO()
-    with av.open(target, "w", format="mp3") as container:
-        stream = container.add_stream("libmp3lame", rate=SAMPLE_RATE_HZ, options=LAME)
-        stream.layout = "mono"
-        stream.format = "s16p"
-        stream.bit_rate = bit_rate_kbps * 1000
-        frame = AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16p", layout="mono")
-        frame.sample_rate = SAMPLE_RATE_HZ
-        frame.pts = 0
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return target.getvalue()
-
-
 def encode_jpeg(frame: VideoFrame) -> bytes:
     """Encode a decoded picture in its own size. Raises EncodeError."""
     with explaining():
@@ -272,14 +312,15 @@ def _is_hosts(error: BaseException | None) -> bool:
     return isinstance(error, OSError | MemoryError)
 
 
-def _give_up(target: Path) -> None:
+def give_up(target: Path) -> None:
     """Remove a file that is still being written: FFmpeg, which finds it by its name, moves no index then."""
     # Never a device, such as /dev/full.
     if target.is_file():
         target.unlink()
 
 
-def _file_url(target: Path) -> str:
+def file_url(target: Path) -> str:
+    """Return a file's name as FFmpeg is to be told it."""
     # The prefix keeps a name such as "pipe:1" a file name.
     return f"file:{target.absolute()}"
 
@@ -289,7 +330,7 @@ def explaining() -> Iterator[None]:
     """Raise what keeps a result from being encoded or written as EncodeError."""
     try:
         yield
-    except (FFmpegError, OSError, ValueError, MemoryError) as error:
+    except (FFmpegError, mp3.Mp3Error, OSError, ValueError, MemoryError) as error:
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             raise NoRoomError("there is no room for the result on the disk of the daemon") from error
         why = getattr(error, "strerror", None) or type(error).__name__

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
-from pipeline.encode import EncodeError, encode_mp3
+from pipeline.mp3 import Mp3Error, encode_mp3
 from tests.support.listening import likeness, listen
 from tests.support.speech import fit, silence, speech_pcm, tone
 
@@ -32,10 +32,10 @@ def test_twenty_seconds_and_a_moment(tmp_path: Path) -> None:
 
 
 def test_no_audio_makes_no_clip() -> None:
-    with pytest.raises(EncodeError, match="no audio"):
+    with pytest.raises(Mp3Error, match="no audio"):
         encode_mp3(silence(0), 32)
 
 
 def test_what_the_encoder_refuses_costs_the_clip_and_no_more() -> None:
-    with pytest.raises(EncodeError, match="cannot be encoded"):
+    with pytest.raises(Mp3Error, match="no bit rate"):
         encode_mp3(silence(1), -5)
