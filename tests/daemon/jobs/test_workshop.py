@@ -86,13 +86,14 @@ async def test_a_result_that_was_written_quickly_is_looked_at_too(workshop: Work
 
 
 async def test_a_result_that_cannot_be_looked_at_leaves_no_thread_behind(workshop: Workshop) -> None:
+    def work(_: Callable[[], bool]) -> None:
+        unblocked.wait(2 * LOOK_S)
+        ended.set()
+
+    unblocked, ended = threading.Event(), threading.Event()
     async with workshop.bench() as bench:
         (bench / "file").touch()
-        ended = threading.Event()
-        # Longer than until the first look.
-        await workshop.run(
-            lambda _: ended.wait(2 * LOOK_S) or ended.set(), ended.set, bench / "file" / "result"
-        )
+        await workshop.run(work, unblocked.set, bench / "file" / "result")
         assert ended.is_set()
     workshop.close()
 
