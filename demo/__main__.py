@@ -91,8 +91,9 @@ async def _moderate(console: Console, media: Path, platform: Platform, consumer:
 
 
 def _table(received: list[Received], delays_ms: dict[int, int]) -> Table:
-    text_column = Column("text", overflow="fold")
-    table = Table("window", "verdict", "labels", text_column, "latency", title="What the consumer received")
+    labels_column, text_column = Column("labels", overflow="fold"), Column("text", overflow="fold")
+    columns = ("window", "verdict", labels_column, text_column, "latency")
+    table = Table(*columns, title="What the consumer received")
     for each in received:
         window = each.body["requestId"].rpartition("_")[2]
         if "statCode" not in each.body:

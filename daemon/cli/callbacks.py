@@ -34,6 +34,8 @@ STEP = 50
 PAUSE_S = 0.05
 MAX_ROWS = 1000
 """Rows of a table; beyond, `--json` prints line by line."""
+MAX_COLUMNS = 1000
+"""Characters of a row."""
 
 StreamOption = Annotated[str | None, typer.Option("--stream", help="Only those of this requestId.")]
 AccountOption = Annotated[str | None, typer.Option("--account", help="Only those of this account.")]
@@ -81,7 +83,8 @@ def replay(
 
 
 async def _list(settings: Settings, stream: str | None, account: str | None, *, as_json: bool) -> None:
-    table = Table("id", "requestId", "sequence", "account", "consumer", "given up", "tries", "reason")
+    columns = ("id", "requestId", "sequence", "account", "consumer", "given up", "tries", "reason")
+    table = Table(*columns, box=None, pad_edge=False)
     left_out = 0
     async with dead_letters_beside(settings.data_dir) as letters:
         async for letter, head in _chosen(letters, stream, account):
@@ -95,11 +98,19 @@ async def _list(settings: Settings, stream: str | None, account: str | None, *, 
     if as_json:
         return
     if table.row_count:
-        Console().print(table)
+        _print_whole(table)
     else:
         typer.echo("no dead letters")
     if left_out:
         typer.echo(f"and {left_out} more: --json shows all")
+
+
+def _print_whole(table: Table) -> None:
+    """Shorten nothing on a narrow terminal or in a pipe: what is copied from here goes into `replay`."""
+    console = Console()
+    unlimited = console.options.update(max_width=MAX_COLUMNS)
+    console.width = max(console.width, console.measure(table, options=unlimited).maximum)
+    console.print(table)
 
 
 async def _replay(settings: Settings, stream: str | None, ids: list[int]) -> list[int]:

@@ -83,14 +83,15 @@ def import_files(
 def list_songs(config: ConfigOption = None, folder: FolderOption = None) -> None:
     """Show what is enrolled, and how long it plays."""
     with one_sentence():
-        index = SongIndex.read(_folder(config, folder))
+        folder = _folder(config, folder)
+        index = SongIndex.read(folder)
     table = Table("name", "label", "duration")
     for each in sorted(index.recordings, key=lambda each: each.name):
         table.add_row(Text(each.name), KINDS[each.risk].value, f"{each.duration_s:.0f} s")
     if len(index):
         Console().print(table)
     else:
-        typer.echo("nothing is enrolled")
+        typer.echo(f"nothing is enrolled in {folder}")
 
 
 @app.command("remove")
@@ -130,6 +131,7 @@ def _enrol(
         typer.echo(note)
     for new in news:
         typer.echo(f"{new.name}: enrolled, {len(new.fingerprint.hashes)} hashes")
+    typer.echo(f"kept in {folder}")
 
 
 def _no_file_twice(paths: list[Path]) -> None:

@@ -62,7 +62,7 @@ def enrol(
             index = VoiceIndex.read(folder)
             others = index.remove(name) if name in index else index
             index.enrol(name, voiceprints, speech_s=speech_s, replace=replace).write(folder)
-    typer.echo(f"{name}: enrolled from {speech_s:.0f} s of speech")
+    typer.echo(f"{name}: enrolled from {speech_s:.0f} s of speech, kept in {folder}")
     if len(others):
         other, cosine = others.nearest(unit(np.mean(voiceprints, axis=0)))
         if cosine >= REVIEW_COSINE:
@@ -73,14 +73,15 @@ def enrol(
 def list_voices(config: ConfigOption = None, folder: FolderOption = None) -> None:
     """Show who is enrolled, and from how much speech."""
     with one_sentence():
-        index = VoiceIndex.read(_folder(config, folder))
+        folder = _folder(config, folder)
+        index = VoiceIndex.read(folder)
     table = Table("name", "files", "speech")
     for voice in index.voices:
         table.add_row(Text(voice.name), str(voice.files), f"{voice.speech_s:.0f} s")
     if len(index):
         Console().print(table)
     else:
-        typer.echo("nobody is enrolled")
+        typer.echo(f"nobody is enrolled in {folder}")
 
 
 @app.command("remove")

@@ -8,7 +8,7 @@ from itertools import chain
 from operator import sub
 from typing import Any
 
-from pipeline.recording.media import Media, Stream
+from pipeline.decode import Media, Stream
 from pipeline.recording.recording import RecordingError, RecordingFault
 
 Packets = list[Any]

@@ -38,9 +38,9 @@ async def given_up(folder: Path) -> AsyncIterator[tuple[House, Recorder]]:
         yield made, consumer
 
 
-async def callbacks(folder: Path, *arguments: str) -> tuple[int, str, str]:
+async def callbacks(folder: Path, *arguments: str, **environ: str) -> tuple[int, str, str]:
     done = await asyncio.to_thread(
-        run, "callbacks", *arguments, "--config", str(folder / "audiowarden.toml"), cwd=folder
+        run, "callbacks", *arguments, "--config", str(folder / "audiowarden.toml"), cwd=folder, **environ
     )
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout, done.stderr
@@ -82,6 +82,16 @@ async def test_a_running_daemon_sends_what_is_put_back_in_its_order(tmp_path: Pa
         code, _, said = await callbacks(tmp_path, "replay", "--all")
         assert (code, said) == (1, "audiowarden: there is no such dead letter\n")
         assert (await callbacks(tmp_path, "list"))[1] == "no dead letters\n"
+
+
+async def test_a_narrow_terminal_shortens_nothing(tmp_path: Path) -> None:
+    stream = "173f7122f2bd4a91a21a45eb81bea563"
+    async with given_up(tmp_path) as (made, _):
+        await made.outbox.send(Delivery(stream, "0", "http://127.0.0.1:1/hook", b"", "a-longer-name", 1))
+        await made.empty()
+    _, table, _ = await callbacks(tmp_path, "list", "--stream", stream, COLUMNS="40")
+    _, line = table.splitlines()
+    assert {stream, "a-longer-name", "http://127.0.0.1:1"} < set(line.split())
 
 
 async def test_an_address_in_brackets_is_shown_as_it_is(tmp_path: Path) -> None:

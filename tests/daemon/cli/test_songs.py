@@ -48,6 +48,7 @@ def test_songs_are_enrolled_shown_and_forgotten(media: Path, enrolled: Path) -> 
     done = run(enrolled, "import", "--label", "copyright", str(media / "second.wav"))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("second: enrolled, ")
+    assert done.stdout.endswith(f"\nkept in {enrolled}\n")
     shown = run(enrolled, "list").stdout
     assert "First" in shown
     assert "banned" in shown
@@ -57,6 +58,10 @@ def test_songs_are_enrolled_shown_and_forgotten(media: Path, enrolled: Path) -> 
     again = run(enrolled, "remove", "First")
     assert again.returncode == 1
     assert "nothing is enrolled as 'First'" in again.stderr
+
+
+def test_an_empty_list_says_where_it_looked(tmp_path: Path) -> None:
+    assert run(tmp_path, "list").stdout == f"nothing is enrolled in {tmp_path}\n"
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def test_a_person_is_enrolled_shown_and_forgotten(media: Path, enrolled: Path) -
     second = run(enrolled, "enrol", "刘 <b>", str(media / "other.wav"))
     assert second.returncode == 0, second.stderr
     assert second.stdout.startswith("刘 <b>: enrolled from ")
+    assert second.stdout.endswith(f" s of speech, kept in {enrolled}\n")
     shown = run(enrolled, "list")
     assert "Joe" in shown.stdout
     assert "刘 <b>" in shown.stdout
@@ -61,6 +62,10 @@ def test_a_person_is_enrolled_shown_and_forgotten(media: Path, enrolled: Path) -
     assert again.stderr == (
         "audiowarden: nobody is enrolled as 'Joe': `audiowarden voices list` shows the names\n"
     )
+
+
+def test_an_empty_list_says_where_it_looked(tmp_path: Path) -> None:
+    assert run(tmp_path, "list").stdout == f"nobody is enrolled in {tmp_path}\n"
 
 
 @pytest.mark.parametrize(
