@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -69,13 +69,12 @@ async def opened_storage(settings: Settings, base_url: str) -> AsyncIterator[Sto
     clips: ClipStore = local
     if settings.clips.store == "s3":
         clips = S3ClipStore(S3Store(clients, Location(settings.clips.bucket)), settings.clips)
-    try:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(clients.close)
+        stack.push_async_callback(quick.close)
         yield Storage(
             ConfiguredStores(folder, clients), ConfiguredStores(folder, quick), folder, local, clips
         )
-    finally:
-        await quick.close()
-        await clients.close()
 
 
 async def probe_media_root(settings: Settings) -> None:
