@@ -60,8 +60,9 @@ def test_who_leaves_and_comes_back_goes_to_the_end_of_the_line() -> None:
     until(lambda: seats.waiting == 1)
     first.leave()
     again = Guest(seats, "a", seated)
-    until(lambda: seats.waiting == 1)
+    until(lambda: len(seated) == 2)
     assert seated == ["a", "b"], "the seat is b's before a can ask again"
+    until(lambda: seats.waiting == 1)
     second.leave()
     again.leave()
 
