@@ -50,6 +50,7 @@ class Doors:
         self._server: web.Server | None = None
         self._busy: set[object] = set()
         self._used_at: dict[object, float] = {}
+        """When its last request began, or was answered; who has asked nothing yet is not in it."""
         self._looking = False
         self._closed = 0
         self._told_at = 0.0
@@ -73,6 +74,7 @@ class Doors:
         """Take note of who is busy; a middleware."""
         connection = request.protocol
         self._busy.add(connection)
+        self._used_at[connection] = time.monotonic()
         try:
             return await handler(request)
         finally:

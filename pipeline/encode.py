@@ -123,16 +123,18 @@ class AudioFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Complete the file; after an error there is none."""
+        complete = False
         try:
             if kind is None:
                 with explaining():
                     self._drain()
                     self._behind.finish()
                     self._coder.finish()
+                complete = True
         finally:
             self._behind.close()
             with suppress(EncodeError), explaining():
-                if kind is not None:
+                if not complete:
                     give_up(self._target)
                 self._coder.close()
 

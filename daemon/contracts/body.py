@@ -18,6 +18,8 @@ MAX_DEPTH = 64
 MAX_BRACKETS = 50_000
 """Lists and objects of one body: a megabyte of nothing else would hold the event loop for half a second."""
 READ_TIMEOUT_S = 10.0
+LEFT = (ConnectionError, RuntimeError)
+"""What the library raises where the sender has gone: while his body is waited for, and before that."""
 
 
 class BodyFault(Enum):
@@ -58,7 +60,7 @@ async def read_body(request: web.Request) -> bytes:
             raw = await _read(request)
     except TimeoutError:
         raise BodyError("the body did not arrive in time", BodyFault.LATE) from None
-    except (ValueError, web.RequestPayloadError):
+    except (ValueError, web.RequestPayloadError, *LEFT):
         raise BodyError("the body could not be read", BodyFault.UNREADABLE) from None
     if len(raw) > MAX_BODY_BYTES:
         raise BodyError(f"the body is larger than {MAX_BODY_BYTES} bytes", BodyFault.TOO_LARGE)

@@ -116,7 +116,8 @@ class Workshop:
 def _size(file: Path) -> int:
     try:
         return file.stat().st_size
-    except FileNotFoundError:
+    except OSError:
+        # It is not there yet; or the disk is away, which the thread that writes hears of.
         return 0
 
 

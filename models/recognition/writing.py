@@ -27,7 +27,7 @@ class Result(Protocol):
 
     @property
     def scores(self) -> Sequence[float]:
-        """The mean log-probability of each, without the end-of-text token."""
+        """The sum of the log-probabilities of each, with end-of-text's, by its number of tokens without."""
 
     @property
     def no_speech_prob(self) -> float:
@@ -40,13 +40,16 @@ class Generate(Protocol):
     def __call__(
         self, rows: Sequence[int], prompts: list[list[int]], options: Mapping[str, int]
     ) -> Sequence[Result]:
-        """Write on from the prompts, for the windows of these rows."""
+        """Write on from the prompts, for the windows of these rows.
+
+        A prompt may end with text: the answer begins with it, and its tokens have the log-probability 0.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The tokens of a window, the mean of their log-probabilities, end-of-text counted as a token of 0,
-    and whether the decoder was cut off while it wrote: at the limit, or in a loop.
+    """The tokens of a window, the mean of their log-probabilities, that of end-of-text among them, and
+    whether the decoder was cut off while it wrote: at the limit, or in a loop.
     """
 
     tokens: tuple[int, ...]
@@ -59,21 +62,20 @@ def write(
     generate: Generate, prompts: list[list[int]], limit: int, piece: int = PIECE_TOKENS
 ) -> list[Written]:
     """Write up to `limit` tokens for each prompt, in order; less where they loop, after any `piece`."""
-    count = min(limit, piece)
-    first = generate(range(len(prompts)), prompts, _options(prompts, count, begun=False))
+    done = min(limit, piece)
+    first = generate(range(len(prompts)), prompts, _options(prompts, done, begun=False))
     tokens = [list(each.sequences_ids[0]) for each in first]
     sums = [each.scores[0] * len(each.sequences_ids[0]) for each in first]
     rows = list(range(len(prompts)))
-    done = count
     while rows := [row for row in rows if len(tokens[row]) == done < limit and not loops(tokens[row])]:
-        count = min(limit - done, piece)
         begun = [[*prompts[row], *tokens[row]] for row in rows]
-        for row, more in zip(rows, generate(rows, begun, _options(begun, count, begun=True)), strict=True):
-            tokens[row] += more.sequences_ids[0]
-            sums[row] += more.scores[0] * len(more.sequences_ids[0])
-        done += count
+        done = min(limit, done + piece)
+        for row, whole in zip(rows, generate(rows, begun, _options(prompts, done, begun=True)), strict=True):
+            tokens[row] = list(whole.sequences_ids[0])
+            # What had been written counts as certain.
+            sums[row] += whole.scores[0] * len(tokens[row])
     return [
-        # Whisper's bounds are meant with the end-of-text token, whose log-probability the library leaves out.
+        # Whisper's bounds are meant with the end-of-text token counted, by which the library does not divide.
         Written(
             tuple(written),
             total / (len(written) + 1),
@@ -95,8 +97,8 @@ def loops(tokens: Sequence[int]) -> bool:
 
 
 def _options(prompts: list[list[int]], count: int, *, begun: bool) -> dict[str, int]:
-    """Return the options that write up to `count` tokens: the library stops at `max_length` with the prompt,
-    and at half of it without. What has begun may end at once.
+    """Return the options for up to `count` tokens, what has been written included: the library stops at
+    `max_length` with the prompt, and at half of it without. What has begun may end at once.
     """
     longest = max(map(len, prompts))
     return {"max_length": max(2 * count, longest + count), "suppress_blank": not begun}

@@ -117,7 +117,8 @@ class PulledRoomSource(RoomRun):
         finally:
             if asking is not None:
                 asking.cancel()
-                await asyncio.wait((asking,))
+                # Its failure is nobody's matter any more.
+                await asyncio.gather(asking, return_exceptions=True)
 
     def _is_left(self) -> bool:
         """Say whether the room has ended. Raises SourceError when nothing is known of it any more."""

@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote
 
+import structlog
+
 from pipeline.source import SourceError, SourceFault
+
+log = structlog.get_logger()
 
 MAX_MEMBERS = 1000
 """Streams of one room that a roster may name."""
@@ -69,12 +73,19 @@ class ListedRoster:
 
 
 def members_of(listed: object, user: str, stream: str, url: str = "") -> list[Member]:
-    """Read a list of streams whose fields have these names, each stream once. Raises SourceError."""
+    """Read a list of streams whose fields have these names, each stream once. Raises SourceError.
+
+    An entry that cannot be used is left out: whoever chooses such an id for himself must not hide the others.
+    """
     if not isinstance(listed, list):
         raise malformed("is no list")
     if len(listed) > MAX_MEMBERS:
         raise malformed(f"names more than {MAX_MEMBERS} streams")
-    found = (_member(each, user, stream, url) for each in listed)
+    found = [member for each in listed if (member := _member(each, user, stream, url)) is not None]
+    if listed and not found:
+        raise malformed("has no entry with a usable id and address")
+    if len(found) < len(listed):
+        log.warning("roster_entries_not_usable", count=len(listed) - len(found))
     return list({member.key: member for member in found}.values())
 
 
@@ -83,18 +94,22 @@ def malformed(what: str) -> SourceError:
     return SourceError(SourceFault.INVALID_DATA, f"the roster's answer {what}")
 
 
-def _member(each: object, user: str, stream: str, url: str) -> Member:
+def _member(each: object, user: str, stream: str, url: str) -> Member | None:
     fields = each if isinstance(each, dict) else {user: each}
     name = _text(fields.get(user), MAX_ID_CHARS)
-    named = _text(fields.get(stream) or name, MAX_ID_CHARS)
-    return Member(name, named, _text(fields[url], MAX_ADDRESS_CHARS) if fields.get(url) else "")
+    named = _text(fields.get(stream), MAX_ID_CHARS) if fields.get(stream) else name
+    address = _text(fields[url], MAX_ADDRESS_CHARS) if fields.get(url) else ""
+    if name is None or named is None or address is None:
+        return None
+    return Member(name, named, address)
 
 
-def _text(value: object, limit: int) -> str:
+def _text(value: object, limit: int) -> str | None:
+    """Return an id or an address; None: it cannot be used."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not 0 < len(value) <= limit or not value.isprintable():
-        raise malformed("has an entry without a usable id or address")
+        return None
     return value
 
 

@@ -112,6 +112,19 @@ async def test_where_nobody_is_idle_the_oldest_request_goes() -> None:
                 assert answer.status == 200
 
 
+async def test_an_old_request_goes_before_newer_ones_of_newer_connections() -> None:
+    doors = Doors(LIMIT, descriptors=1000)
+    healthz = f"GET /healthz HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+    slow = healthz.replace(b"healthz", b"slow")
+    async with api(doors) as port, guests(port, 1, healthz + slow) as [oldest]:
+        await oldest.readuntil(b"ok")
+        async with guests(port, LIMIT - 1, slow) as others:
+            await settled(doors, LIMIT)
+            async with guests(port, 1, slow):
+                assert await gone(oldest)
+                assert not await gone(others[0])
+
+
 @pytest.mark.parametrize(("wanted", "descriptors", "limit"), [(1000, 65536, 1000), (1000, 1024, 256)])
 def test_most_descriptors_are_kept_for_streams(wanted: int, descriptors: int, limit: int) -> None:
     assert Doors(wanted, descriptors).limit == limit

@@ -106,3 +106,11 @@ def test_a_file_that_cannot_be_opened(form: AudioForm, original: NDArray[np.int1
     with pytest.raises(EncodeError, match="No such file"):
         write(tmp_path / "absent" / f"sound.{form}", form, original)
     assert not encoding()
+
+
+def test_what_cannot_be_completed_is_no_file(tmp_path: Path) -> None:
+    # LAME has no end where it was given nothing.
+    target = tmp_path / "sound.mp3"
+    with pytest.raises(EncodeError), AudioFile(target, AudioForm.MP3, RATE_HZ):
+        assert target.exists()
+    assert not target.exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.jobs.workshop import NICE, READ_BYTES, TooLargeError, Workshop, WorkshopError, chunks_of
+from daemon.jobs.workshop import LOOK_S, NICE, READ_BYTES, TooLargeError, Workshop, WorkshopError, chunks_of
 from tests.support.jobs_house import until
 
 LIMIT_BYTES = 1_000_000
@@ -82,6 +82,19 @@ async def test_a_result_that_was_written_quickly_is_looked_at_too(workshop: Work
                 await written
         else:
             assert await written == size
+    workshop.close()
+
+
+async def test_a_result_that_cannot_be_looked_at_leaves_no_thread_behind(workshop: Workshop) -> None:
+    def work(_: Callable[[], bool]) -> None:
+        unblocked.wait(2 * LOOK_S)
+        ended.set()
+
+    unblocked, ended = threading.Event(), threading.Event()
+    async with workshop.bench() as bench:
+        (bench / "file").touch()
+        await workshop.run(work, unblocked.set, bench / "file" / "result")
+        assert ended.is_set()
     workshop.close()
 
 

@@ -23,6 +23,10 @@ TRAIN = "The train to the airport leaves from platform number nine at seven o'cl
 WEATHER = "Tomorrow the weather will be cold and windy in the mountains."
 
 
+LIBRARY = "My sister bought some oranges, and her brother forgot the umbrella in the library."
+OFFICE = "Please call the office before noon, because the meeting was moved to another building."
+
+
 def samples_of(pcm: Pcm) -> Samples:
     return pcm.astype(np.float32) / np.float32(32768)
 
@@ -50,6 +54,15 @@ def test_a_batch_is_read_in_order(tiny: WhisperRecogniser) -> None:
         assert not attempt.doubtful
         assert attempt.transcript.language == "en"
         assert attempt.transcript.average_log_probability > -0.7
+
+
+def test_what_is_written_in_pieces_stands_there_once(tiny: WhisperRecogniser) -> None:
+    spoken = f"{KITCHEN} {TRAIN} {WEATHER} {LIBRARY} {OFFICE}"
+    long = Utterance(samples_of(speech_pcm(spoken)), "en")
+    for text in (tiny.read([long])[0].transcript.text, tiny.read_again(long).text):
+        assert shared_words(text, spoken) > 0.9, text
+        assert len(words(text)) == pytest.approx(len(words(spoken)), abs=2)
+        assert words(text)[-1] == "building"
 
 
 def test_a_batch_reads_as_single_windows_do(base: WhisperRecogniser) -> None:

@@ -18,7 +18,10 @@ class Answer:
 
 
 class Decoder:
-    """Writes given tokens after prompts of one token, each with the log-probability -1 / token."""
+    """Writes given tokens after prompts of one token, each with the log-probability -1 / token.
+
+    As the library does, it gives back what the prompt has begun, which counts as certain.
+    """
 
     def __init__(self, *texts: list[int]) -> None:
         self._texts = texts
@@ -32,9 +35,8 @@ class Decoder:
         for row, prompt in zip(rows, prompts, strict=True):
             begun = prompt[1:]
             assert begun == self._texts[row][: len(begun)]
-            room = min(options["max_length"] // 2, options["max_length"] - max(map(len, prompts)))
-            tokens = self._texts[row][len(begun) : len(begun) + room]
-            score = sum(-1 / token for token in tokens) / max(1, len(tokens))
+            tokens = self._texts[row][: min(options["max_length"] // 2, options["max_length"] - 1)]
+            score = sum(-1 / token for token in tokens[len(begun) :]) / max(1, len(tokens))
             answers.append(Answer([tokens], [score], 0.9 if begun else 0.1))
         return answers
 

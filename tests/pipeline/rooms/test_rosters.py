@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from structlog.testing import capture_logs
 
 from pipeline.rooms.roster import MAX_MEMBERS, Ask, ListedRoster, Member, PulledRoom, Roster
 from pipeline.rooms.zego import ZegoRoster
@@ -64,6 +65,26 @@ async def test_another_answer_is_no_list(answer: object) -> None:
     with pytest.raises(SourceError, match="the roster's answer") as caught:
         await LISTED.members(answering(answer))
     assert (caught.value.fault, caught.value.retryable) == (SourceFault.INVALID_DATA, True)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "",
+        None,
+        True,
+        1.5,
+        "a\nb",
+        "\U0001f468\u200d\U0001f469",
+        "\ud800",
+        "a" * 256,
+        {"userId": "bob", "url": 5.0},
+    ],
+)
+async def test_who_has_an_odd_id_does_not_hide_the_others(odd: object) -> None:
+    with capture_logs() as logs:
+        assert await LISTED.members(answering(["ann", odd])) == [Member("ann", "ann")]
+    assert [(each["event"], each["count"]) for each in logs] == [("roster_entries_not_usable", 1)]
 
 
 def zego(secret: str = "s3cret", **changes: Any) -> ZegoRoster:
