@@ -13,7 +13,6 @@ from functools import partial
 import structlog
 from aiohttp import ClientSession, web
 
-from config.errors import AudiowardenError
 from config.settings import Settings
 from daemon.accounts import Accounts
 from daemon.admission import Admission
@@ -39,6 +38,7 @@ from daemon.logs import tell
 from daemon.metrics import Metrics
 from daemon.openapi import OpenApiRoutes
 from daemon.outbox import Outbox
+from daemon.port import open_port
 from daemon.recorded import RecordedMedia, recorded_media
 from daemon.registry import Registry
 from daemon.signing import Signer
@@ -72,10 +72,6 @@ IDLE_S = 75.0
 """How long a connection may take to send a request's head; what is idle for longer is closed."""
 
 
-class ServeError(AudiowardenError):
-    """The daemon cannot serve."""
-
-
 @dataclass(frozen=True, slots=True)
 class Daemon:
     """A daemon that serves."""
@@ -93,7 +89,8 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
     Raises AudiowardenError (one sentence) when a part cannot be started.
     """
     async with AsyncExitStack() as house:
-        listener = _listen(settings)
+        # Before anything slow is loaded, so that a taken one is said at once.
+        listener = open_port(settings.server)
         house.callback(listener.close)
         descriptors = most_descriptors()
         tasks = Tasks()
@@ -323,18 +320,6 @@ async def _expire(storage: Storage) -> None:
             if expired:
                 log.info("clips_expired", count=expired)
         await asyncio.sleep(EXPIRE_EVERY_S)
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """Open the port before anything slow is loaded, so that a taken one is said at once."""
-    host, port = settings.server.host, settings.server.port
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=1024)
-    except UnicodeError:
-        raise ServeError(f"cannot listen on {host!r}: it is no host name") from None
-    except OSError as error:
-        raise ServeError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
 
 
 def _url_of(listener: socket.socket) -> str:

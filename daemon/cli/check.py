@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from daemon.analysis import taxonomy_of
 from daemon.cli.common import ConfigOption, one_sentence
 from daemon.doors import MIN_DESCRIPTORS, most_descriptors
 from daemon.lists import read_folder
+from daemon.port import open_port
 from daemon.storage.opened import probe_clip_bucket, probe_media_root
 from models.errors import WeightsError
 from models.packaged import DETECTOR_MODELS
@@ -124,15 +124,8 @@ def _media_root(settings: Settings) -> str:
 
 
 def _port(settings: Settings) -> str:
-    host, port = settings.server.host, settings.server.port
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        socket.create_server((host, port), family=family).close()
-    except UnicodeError:
-        raise AudiowardenError(f"cannot listen on {host!r}: it is no host name") from None
-    except OSError as error:
-        raise AudiowardenError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
-    return f"{host} port {port} is free"
+    open_port(settings.server).close()
+    return f"{settings.server.host} port {settings.server.port} is free"
 
 
 def _accounts(settings: Settings) -> str:

@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
+from rich.progress import Progress, ProgressColumn
 
 from config.errors import AudiowardenError
 
@@ -34,6 +35,14 @@ def one_sentence() -> Iterator[None]:
     except AudiowardenError as error:
         typer.echo(f"audiowarden: {error}", err=True)
         raise typer.Exit(1) from None
+
+
+@contextmanager
+def progress_bar(*columns: ProgressColumn) -> Iterator[Progress]:
+    """Show progress on a terminal, and not even an empty line where standard error is none."""
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield progress
 
 
 def run_until_interrupted(work: Coroutine[object, object, T]) -> T:

@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from config.errors import AudiowardenError
 from config.load import load_settings
 from config.settings import LogSettings, Settings
 from daemon.analysis import loaded_analysis, taxonomy_of
-from daemon.cli.common import ConfigOption, one_sentence, run_until_interrupted
+from daemon.cli.common import ConfigOption, one_sentence, progress_bar, run_until_interrupted
 from daemon.evaluation.evaluation import Evaluation, sum_up
 from daemon.evaluation.manifest import Entry, read_manifest
 from daemon.evaluation.measure import Measurer
@@ -59,7 +59,7 @@ def evaluate(
 
 async def _evaluate(entries: list[Entry], settings: Settings, *, policy: str, detect: bool) -> Evaluation:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with progress_bar(*columns) as progress:
         task = progress.add_task("loading models", total=len(entries))
         async with loaded_analysis(settings, lambda _: None) as analysis:
             senses = await asyncio.to_thread(lambda: load_senses(settings, OmniSpanDetector()))

@@ -7,13 +7,12 @@ import tempfile
 from pathlib import Path
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from config.errors import AudiowardenError
 from config.load import load_settings
 from config.settings import LogSettings, Settings
-from daemon.cli.common import one_sentence
+from daemon.cli.common import one_sentence, progress_bar
 from daemon.cli.places import PlaceError, source_of, target_of, terminal_stores
 from daemon.exports.export import Export, Exported, Form, Span
 from daemon.exports.exporter import Exporter, is_missing
@@ -81,7 +80,7 @@ async def _export(source: str, export: Export, settings: Settings) -> Exported:
         sources = Sources(stores, lambda bench: WebLibrary(addresses, settings.network, bench))
         with (
             tempfile.TemporaryDirectory(prefix="audiowarden-") as scratch,
-            Progress(*COLUMNS, console=Console(stderr=True), transient=True) as progress,
+            progress_bar(*COLUMNS) as progress,
         ):
             task = progress.add_task(Path(export.target.key).name, total=1.0)
             workshop = Workshop(Path(scratch), THREADS, settings.jobs.max_result_bytes)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -16,7 +16,7 @@ from config.load import load_settings
 from config.settings import LogSettings, Settings
 from config.taxonomy import TEXT_RISKS, Taxonomy
 from daemon.analysis import loaded_analysis
-from daemon.cli.common import ConfigOption, one_sentence, run_until_interrupted
+from daemon.cli.common import ConfigOption, one_sentence, progress_bar, run_until_interrupted
 from daemon.logs import configure_logging
 from models.recognition.languages import DETECTABLE_LANGUAGES
 from pipeline.audio import WINDOW_S, LostWindow
@@ -59,7 +59,7 @@ async def _moderate(source: str, language: str, policy: str, settings: Settings)
     console = Console()
     table = Table("window", "time", "level", "labels", "language", Column("text", overflow="fold"), "took")
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with progress_bar(*columns) as progress:
         task = progress.add_task("loading models")
         async with loaded_analysis(settings, lambda _: None) as analysis:
             progress.update(task, description="opening")

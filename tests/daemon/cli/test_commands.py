@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from importlib.metadata import version
@@ -51,7 +52,8 @@ def test_moderate_says_what_is_wrong_in_one_sentence(source: str, said: str, tmp
     done = run("moderate", source, cwd=tmp_path)
     assert done.returncode == 1
     assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("audiowarden: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_check_names_everything_that_is_missing(tmp_path: Path) -> None:
@@ -91,6 +93,16 @@ def test_serve_does_not_start_on_a_mistake_and_names_it(text: str, said: str, tm
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_said_once(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("serve", cwd=tmp_path, AUDIOWARDEN__SERVER__PORT=str(port))
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        f"\naudiowarden: cannot listen on 127.0.0.1 port {port}: Address already in use\n"
+    )
 
 
 def test_lists_are_read_and_searched(tmp_path: Path) -> None:
