@@ -92,6 +92,7 @@ async def serving(settings: Settings) -> AsyncIterator[Daemon]:
         # Before anything slow is loaded, so that a taken one is said at once.
         listener = open_port(settings.server)
         house.callback(listener.close)
+        log.info("starting", model=settings.recogniser.model)
         descriptors = most_descriptors()
         tasks = Tasks()
         parts = await _furnish(settings, _url_of(listener), house)

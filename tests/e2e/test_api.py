@@ -188,6 +188,7 @@ async def test_health_and_metrics(platform: Platform) -> None:
     assert status == 200
     assert b'audiowarden_requests_total{code="1100",endpoint="start"}' in text
     assert b"\naudiowarden_dead_letters 0.0\n" in text
+    assert b"_created" not in text, "a series nobody asks for"
 
 
 async def send(daemon: DaemonProcess, request: bytes) -> bytes:
