@@ -26,7 +26,10 @@ BLIND_S = 60.0
 LONGEST_PAUSE_S = 60.0
 """A roster that fails is asked after twice as long each time, up to this."""
 MAX_DOUBLINGS = 8
-NEVER = -1
+TOLD_EVERY = 6
+"""Windows. Of a thousand listed users each is told once a minute that he is not listened to: telling it of
+each window would hold up the verdicts on those who are."""
+NEVER = -TOLD_EVERY
 
 OpenStream = Callable[[str, Position], Source]
 """Opens an address as a live source."""
@@ -220,10 +223,10 @@ class PulledRoomSource(RoomRun):
         self._tell_lost(member.user, Loss.UNHEARD)
 
     def _tell_waiting(self) -> None:
-        """Tell each window of those for whom there is no place as lost, once."""
+        """Tell of those for whom there is no place that they are not heard, and again while it lasts."""
         place = self._place()
         for key, last in self._waiting.items():
-            if last != place:
+            if place - last >= TOLD_EVERY:
                 self._waiting[key] = place
                 self._tell_lost(key[0], Loss.SURPLUS)
 

@@ -61,6 +61,7 @@ class House:
         self.streams: dict[str, FakeSource] = {}
         self.taken: list[Window | LostWindow] = []
         self.error: Exception | None = None
+        self.now = NOW
         self._arrived = asyncio.Condition()
 
     def open(self, url: str, position: Position) -> FakeSource:
@@ -88,7 +89,7 @@ class House:
             self._ask,
             name="test",
             backoff=Backoff(0.01, 0.0, 0.01, 2),
-            clock=lambda: NOW,
+            clock=lambda: self.now,
             empty_s=empty_s,
             blind_s=blind_s,
         )

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.audio import Loss, LostWindow, Window
+from pipeline.audio import WINDOW_S, Loss, LostWindow, Window
+from pipeline.rooms.pulled import TOLD_EVERY
 from pipeline.rooms.roster import Ask, Member
 from pipeline.rooms.voices import MAX_USERS
 from pipeline.source import Position, SourceError, SourceFault
@@ -69,7 +70,7 @@ async def test_who_sends_pictures_and_no_sound_is_muted() -> None:
     assert house.told() == [(0, "ann", 3)]
 
 
-async def test_beyond_the_limit_each_window_is_told_as_lost_once() -> None:
+async def test_who_is_beyond_the_limit_is_told_as_lost() -> None:
     users = [f"u{number}" for number in range(MAX_USERS)]
     house = House(FakeRoster(*users, "late"))
     async with house.running():
@@ -82,6 +83,19 @@ async def test_beyond_the_limit_each_window_is_told_as_lost_once() -> None:
     assert lost.loss is Loss.SURPLUS
     assert heard.index == MAX_USERS + 1
     assert sorted(each.index for each in house.taken) == list(range(MAX_USERS + 2))
+
+
+async def test_who_is_beyond_the_limit_for_long_is_told_once_a_minute() -> None:
+    house = House(FakeRoster(*[f"u{number}" for number in range(MAX_USERS)], "late"))
+    async with house.running():
+        await house.wait_for(lambda: len(house.taken) == MAX_USERS + 1)
+        for _ in range(TOLD_EVERY - 1):
+            house.now += WINDOW_S
+            await house.roster.asked_again()
+            assert len(house.of("late")) == 1
+        house.now += WINDOW_S
+        await house.wait_for(lambda: len(house.of("late")) == 2)
+    assert [each.slot for each in house.of("late")] == [0, TOLD_EVERY]
 
 
 async def test_a_roster_that_fails_ends_nothing_for_those_who_are_heard() -> None:
