@@ -109,9 +109,19 @@ CASES = (
         command(*AUDIO, "-f", "flac", seek="300", last="30"),
     ),
     Case("ts to ts 600 s", ".ts", remuxed(MediaForm.TS, 0, 600), command("-c", "copy", "-f", "mpegts")),
-    Case("ts to mp4 600 s", ".ts", remuxed(MediaForm.MP4, 0, 600), command("-c", "copy", "-f", "mp4")),
+    Case(
+        "ts to mp4 600 s",
+        ".ts",
+        remuxed(MediaForm.MP4, 0, 600),
+        command("-c", "copy", "-movflags", "+faststart", "-f", "mp4"),
+    ),
     Case("mp4 to ts 600 s", ".mp4", remuxed(MediaForm.TS, 0, 600), command("-c", "copy", "-f", "mpegts")),
-    Case("mp4 to mp4 600 s", ".mp4", remuxed(MediaForm.MP4, 0, 600), command("-c", "copy", "-f", "mp4")),
+    Case(
+        "mp4 to mp4 600 s",
+        ".mp4",
+        remuxed(MediaForm.MP4, 0, 600),
+        command("-c", "copy", "-movflags", "+faststart", "-f", "mp4"),
+    ),
     Case(
         "ts to ts 60 s",
         ".ts",
@@ -122,7 +132,7 @@ CASES = (
         "ts to mp4 60 s",
         ".ts",
         remuxed(MediaForm.MP4, 301, 60),
-        command("-c", "copy", "-f", "mp4", seek="301", last="60"),
+        command("-c", "copy", "-movflags", "+faststart", "-f", "mp4", seek="301", last="60"),
     ),
     Case(
         "thumbnail",

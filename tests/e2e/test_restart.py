@@ -134,5 +134,5 @@ async def test_a_second_daemon_on_the_same_folder_is_refused(tmp_path: Path) -> 
     async with DaemonProcess(config):
         second = DaemonProcess(config)
         second.log_path = tmp_path / "second.jsonl"
-        with pytest.raises(AssertionError, match=r"the daemon ended: .*data"):
+        with pytest.raises(AssertionError, match=r"(?s)the daemon ended: .*already uses .*data: stop it"):
             await asyncio.to_thread(second.start)
