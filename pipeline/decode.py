@@ -1,4 +1,6 @@
-"""Opens media with FFmpeg: live addresses and files as mono 16 kHz audio, or stretches of recordings.
+"""Opens media with FFmpeg: live addresses and files as mono 16 kHz audio, and the bytes of recordings.
+
+The one door to PyAV for what is read: whoever needs its types takes them from here.
 
 What PyAV 18.1 does at the end of an RTMP stream, tried against ffmpeg's own server: whether the publisher
 ends in order, is killed, or its server is, reading raises OSError 5 once the socket closes; only servers that
@@ -10,9 +12,8 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import chain, islice
+from collections.abc import Callable, Generator, Iterator
+from contextlib import nullcontext
 from typing import Any, NoReturn
 
 import av
@@ -21,13 +22,14 @@ import numpy as np
 from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
-from av.audio.stream import AudioStream
-from av.container import InputContainer
-from av.error import FFmpegError
+from av.audio.stream import AudioStream as AudioStream
+from av.container import InputContainer as InputContainer
+from av.error import FFmpegError as FFmpegError
 from av.packet import Packet as Packet
-from av.stream import Discard, Disposition
+from av.stream import Discard as Discard
+from av.stream import Disposition as Disposition
 from av.stream import Stream as Stream
-from av.video.stream import VideoStream
+from av.video.stream import VideoStream as VideoStream
 
 from config.errors import AudiowardenError
 from pipeline import limits
@@ -35,8 +37,7 @@ from pipeline.audio import SAMPLE_RATE_HZ, Pcm
 from pipeline.blocks import Block
 from pipeline.interrupt import INTERRUPT, NEVER_S
 from pipeline.reading import Reading
-from pipeline.recording.recording import RecordingError, RecordingFault, Stretch
-from pipeline.recording.tap import Tap, never
+from pipeline.recording.tap import Tap
 from pipeline.shaper import BLOCK_S, Shape, Shaper
 from pipeline.source import SourceError, SourceFault
 
@@ -49,6 +50,8 @@ BUFFER_BYTES = 256 * 1024
 """What FFmpeg reads of a stretch at once: each read is a call of Python."""
 RECORDED_FORMATS = "mpegts,mov,mp4,flv,matroska,webm,ogg,mp3,aac,wav,flac"
 """What a stretch may be taken for: nothing that leads to other files."""
+TIME_BASE = av.time_base
+"""Of a container's own times: parts of a second."""
 
 ctypes.CDLL(av.container.core.__file__).av_max_alloc(ctypes.c_size_t(limits.MAX_ALLOCATION_BYTES))
 av.container.core.time = INTERRUPT  # type: ignore[attr-defined]  # not declared; tests/pipeline guards it
@@ -268,124 +271,25 @@ def shape(frame: AudioFrame) -> Shape:
     return Shape(frame.time, frame.samples, frame.sample_rate, form)
 
 
-class Media:
-    """A stretch that FFmpeg has recognised. Belongs to one thread; everything raises RecordingError."""
+def open_tap(tap: Tap, container: str | None) -> InputContainer:
+    """Open the bytes of a stretch; `container`: FFmpeg's name of the demuxer, None to find it out.
 
-    def __init__(self, container: InputContainer, stretch: Stretch, tap: Tap) -> None:
-        self._container = container
-        self._stretch = stretch
-        self._tap = tap
-        self._moved = False
-        # PyAV has no context for what FFmpeg cannot decode, though it declares one.
-        known = [each for each in container.streams if getattr(each.codec_context, "name", None)]
-        self.audio = next((each for each in known if isinstance(each, AudioStream)), None)
-        videos = [each for each in known if isinstance(each, VideoStream)]
-        covers = Disposition.attached_pic
-        self.video = next((each for each in videos if not each.disposition & covers), None)
-        self.zero_s = -stretch.at_s(0.0, self._begins_s())
-        """What the file's clock says at the beginning of the recording's timeline."""
-        self.length_s = container.duration / av.time_base if container.duration else 0.0
-        """As the file claims or FFmpeg estimates; 0 if neither."""
-
-    @property
-    def ends_s(self) -> float:
-        """Where on the recording's timeline it ends, as far as is known."""
-        return self._stretch.start_s + min(self.length_s, self._stretch.duration_s)
-
-    def _begins_s(self) -> float:
-        """Return what the file's clock says at the stretch's beginning."""
-        video = self.video
-        if self._stretch.seekable or video is None or video.start_time is None or video.time_base is None:
-            return (self._container.start_time or 0) / av.time_base
-        # Packagers cut at key frames and count from one to the next; sound packed before them is earlier.
-        return float(video.start_time * video.time_base)
-
-    def seek(self, stream: Stream, time_s: float) -> bool:
-        """Go near a second of the recording's timeline; say whether that is behind the file's beginning."""
-        if not self._stretch.seekable or stream.time_base is None:
-            return False
-        if time_s > self._stretch.start_s:
-            self._moved = True
-            with self._explaining():
-                self._container.seek(round((time_s + self.zero_s) / stream.time_base), stream=stream)
-            return True
-        if self._moved:
-            self._rewind()
-        return False
-
-    def _rewind(self) -> None:
-        """Go to the beginning: by the byte, because MPEG-TS loses its first pictures when sought by time."""
-        with self._explaining():
-            try:
-                self._container.seek(0, unsupported_byte_offset=True)
-            except FFmpegError:
-                self._container.seek(self._container.start_time or 0)
-
-    def packets(self, *streams: Stream, at_once: int = 1) -> Iterator[list[Packet[Any]]]:
-        """Yield packets of some streams in the file's order, so many at once; last an empty one of each."""
-        for stream in self._container.streams:
-            stream.discard = Discard.default if stream in streams else Discard.all
-        demuxed = self._container.demux(*streams)
-        while True:
-            with self._explaining():
-                packets = list(islice(demuxed, at_once))
-            if not packets:
-                return
-            yield packets
-
-    def frames(self, stream: Stream) -> Iterator[Any]:
-        """Yield the decoded frames of a stream, from the file's place on. Skips what cannot be decoded."""
-        return self.decoded(stream, chain.from_iterable(self.packets(stream, at_once=MAX_GATHERED)))
-
-    @staticmethod
-    def decoded(stream: Stream, packets: Iterable[Any]) -> Iterator[Any]:
-        """Yield what all of some packets hold. Raises RecordingError when none of it can be decoded."""
-        bad = good = 0
-        # An empty packet makes a decoder give out what it holds back; unlike None, it has a time base.
-        last: Packet[Stream] = Packet()
-        last.time_base = stream.time_base or last.time_base
-        for packet in chain((packet for packet in packets if packet.size), (last,)):
-            try:
-                frames = stream.decode(packet)  # type: ignore[attr-defined]  # not declared for all kinds
-            except (FFmpegError, ValueError):
-                bad += packet is not last
-                continue
-            good += len(frames)
-            yield from frames
-        if bad and not good:
-            raise RecordingError(RecordingFault.INVALID, f"none of the {stream.type} can be decoded")
-
-    def _explaining(self) -> AbstractContextManager[None]:
-        return self._tap.explaining(FAILURES)
-
-
-@contextmanager
-def open_stretch(stretch: Stretch, cancelled: Callable[[], bool] = never) -> Iterator[Media]:
-    """Open a stretch for one reading; it and its source are closed at the end. Raises RecordingError.
-
-    Whatever the bytes say, FFmpeg opens nothing else.
+    Whatever the bytes say, FFmpeg opens nothing else. Raises what FAILURES lists.
     """
-    tap = Tap(stretch, cancelled)
     options = {
         "protocol_whitelist": "none",
         "format_whitelist": RECORDED_FORMATS,
         "max_streams": str(limits.MAX_STREAMS),
     }
-    try:
-        with tap.explaining(FAILURES):
-            container = av.open(
-                tap,
-                "r",
-                format=stretch.container.value or None,
-                options=options,
-                metadata_errors="replace",
-                buffer_size=BUFFER_BYTES,
-                io_open=_nothing_else,
-            )
-        with container:
-            yield Media(container, stretch, tap)
-    finally:
-        tap.close()
+    return av.open(
+        tap,
+        "r",
+        format=container,
+        options=options,
+        metadata_errors="replace",
+        buffer_size=BUFFER_BYTES,
+        io_open=_nothing_else,
+    )
 
 
 def _nothing_else(*_: object) -> NoReturn:

@@ -23,6 +23,10 @@ class WholeAudio:
     channels: int
 
 
+MakeAudio = Callable[[Library, str, Path, AudioForm, Callable[[float], None], Callable[[], bool]], WholeAudio]
+"""As `make_whole_audio`: library, name, target, form, progress (0..1), whether it is cancelled."""
+
+
 def make_whole_audio(
     library: Library,
     name: str,

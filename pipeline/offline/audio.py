@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.audio_forms import AudioForm, nearest_rate_hz
-from pipeline.decode import Media, open_stretch
 from pipeline.encode import AudioFile, PacketFile
 from pipeline.offline.packets import AT_ONCE, Track
 from pipeline.offline.sound import Sound
+from pipeline.recording.media import Media, open_stretch
 from pipeline.recording.recording import RecordingError, RecordingFault, Stretch, cancelled_error
 from pipeline.recording.tap import never
 

@@ -8,7 +8,8 @@ from itertools import chain
 from operator import sub
 from typing import Any
 
-from pipeline.decode import Media, Stream
+from pipeline.decode import Stream
+from pipeline.recording.media import Media
 from pipeline.recording.recording import RecordingError, RecordingFault
 
 Packets = list[Any]

@@ -10,10 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pipeline.decode import Stream, open_stretch
+from pipeline.decode import Stream
 from pipeline.encode import PacketFile
 from pipeline.offline.audio import Gauge, Progress, check_span, unwatched
 from pipeline.offline.packets import Packets, Span, Track
+from pipeline.recording.media import open_stretch
 from pipeline.recording.recording import RecordingError, RecordingFault, Stretch, cancelled_error
 from pipeline.recording.tap import never
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from pipeline.audio import Pcm
 from pipeline.blocks import Block
-from pipeline.decode import FAILURES, SEEK_MARGIN_S, Media, MonoResampling, open_stretch, shape
+from pipeline.decode import FAILURES, SEEK_MARGIN_S, MonoResampling, shape
+from pipeline.recording.media import Media, open_stretch
 from pipeline.recording.recording import RecordingError, RecordingFault, Stretch
 from pipeline.shaper import RECORDED, Shaper
 from pipeline.source import SourceError

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.decode import Media, open_stretch
 from pipeline.encode import encode_jpeg
 from pipeline.offline.packets import SAME_S, Span
+from pipeline.recording.media import Media, open_stretch
 from pipeline.recording.recording import RecordingError, RecordingFault, Stretch
 from pipeline.recording.tap import never
 

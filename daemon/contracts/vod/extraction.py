@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -18,14 +17,14 @@ from daemon.contracts.vod.formats import FORMS, container_of
 from daemon.contracts.vod.messages import AudioExtractComplete, AudioExtractInfo, EventMetaData, MetaData
 from daemon.exports.sources import Sources
 from daemon.exports.storing import MADE, store_file
-from daemon.exports.whole_audio import WholeAudio
+from daemon.exports.whole_audio import MakeAudio, WholeAudio
 from daemon.jobs.interfaces import Job, JobFailedError, JobKind, JobState, JobStatus, NotUnderstoodError
 from daemon.jobs.workshop import TooLargeError, Workshop
 from daemon.ledger.interfaces import LedgerError
 from daemon.outbox import Delivery, Outbox
 from daemon.storage.interfaces import MissingObjectError, Place, RefusedError, StorageError, Stores
 from pipeline.audio_forms import AudioForm
-from pipeline.recording.recording import Library, RecordingError, RecordingFault
+from pipeline.recording.recording import RecordingError, RecordingFault
 
 log = structlog.get_logger()
 
@@ -39,21 +38,6 @@ FAULTS = {
     RecordingFault.UNSUPPORTED: replies.UNSUPPORTED,
     RecordingFault.REFUSED: replies.FORBIDDEN,
 }
-
-
-class MakeAudio(Protocol):
-    """Writes the audio of a recording to a file; blocks. Raises RecordingError, EncodeError."""
-
-    def __call__(
-        self,
-        library: Library,
-        name: str,
-        target: Path,
-        form: AudioForm,
-        progress: Callable[[float], None],
-        cancelled: Callable[[], bool],
-    ) -> WholeAudio:
-        """`progress` gets 0..1."""
 
 
 class Extraction:

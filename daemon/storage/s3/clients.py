@@ -65,10 +65,16 @@ class _Open:
 class S3Clients:
     """The clients of all regions, each opened when it is first needed and kept open."""
 
-    def __init__(self, settings: S3Settings, deadlines: Deadlines | None = None) -> None:
-        """Opens nothing."""
+    def __init__(
+        self,
+        settings: S3Settings,
+        deadlines: Deadlines | None = None,
+        make_session: Callable[[], Any] = aioboto3.Session,
+    ) -> None:
+        """Opens nothing. `make_session` reads the disk: it is called in a thread, once."""
         self._settings = settings
         self.deadlines = deadlines or Deadlines()
+        self._make_session = make_session
         self._session: Any = None
         self._open: dict[str, _Open] = {}
         self._opening = asyncio.Lock()
@@ -152,7 +158,7 @@ class S3Clients:
         await self._make_room()
         with told(self.store):
             if self._session is None:
-                self._session = await asyncio.to_thread(aioboto3.Session)
+                self._session = await asyncio.to_thread(self._make_session)
             # Both read the disk, so a thread does it, with a loop of its own; they belong to a loop only from
             # the first request on. A client without credentials would be kept, and never find any.
             if await asyncio.to_thread(asyncio.run, self._session.get_credentials()) is None:

@@ -7,7 +7,6 @@ import threading
 import urllib.request
 from urllib.parse import parse_qs, urlsplit
 
-import aioboto3
 import pytest
 from aiohttp import web
 
@@ -97,17 +96,22 @@ async def test_a_client_is_shared_by_all_who_ask_at_once(object_server: ObjectSe
         await clients.close()
 
 
-class SlowClients:
-    """Clients that take a while to be made (as aioboto3's: entered to be opened, left to be closed)."""
+class SlowSession:
+    """A session whose clients take a while to be made (as aioboto3's: entered to open, left to close)."""
+
+    region_name = None
 
     def __init__(self) -> None:
         self.begun, self.go = threading.Event(), threading.Event()
         self.open = 0
 
-    def __call__(self, *_: object, **__: object) -> SlowClients:
+    async def get_credentials(self) -> object:
+        return object()
+
+    def client(self, *_: object, **__: object) -> SlowSession:
         return self
 
-    async def __aenter__(self) -> SlowClients:
+    async def __aenter__(self) -> SlowSession:
         self.begun.set()
         assert self.go.wait(10)
         self.open += 1
@@ -117,12 +121,9 @@ class SlowClients:
         self.open -= 1
 
 
-async def test_a_client_that_nobody_waits_for_any_more_is_closed(
-    object_server: ObjectServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = SlowClients()
-    monkeypatch.setattr(aioboto3.Session, "client", made)
-    clients = S3Clients(object_server.settings)
+async def test_a_client_that_nobody_waits_for_any_more_is_closed() -> None:
+    made = SlowSession()
+    clients = S3Clients(S3Settings(), make_session=lambda: made)
 
     async def ask() -> None:
         async with clients.use(""):
