@@ -41,8 +41,9 @@ def most_descriptors() -> int:
 class Doors:
     """Keeps the connections to an HTTP server below a limit.
 
-    Newcomers always get in, so that probes do: beyond the limit the connections are closed that have been
-    idle longest, and where none is idle, those whose request has taken longest.
+    Newcomers get in, so that probes do. Beyond the limit those are closed that have asked for nothing yet,
+    then those that have been idle longest, then those whose request has taken longest: a newcomer that says
+    nothing within LOOK_S may be among them while all others have been answered.
     """
 
     def __init__(self, max_connections: int, descriptors: int) -> None:
