@@ -33,8 +33,8 @@ class PolledExports:
         self._jobs = jobs
         self._stores = stores
         self._clock = clock
-        self._told: OrderedDict[tuple[str, str], float] = OrderedDict()
-        """When failures and what covers another one were first answered: who asks again wants another try."""
+        self._first_told: OrderedDict[tuple[str, str], float] = OrderedDict()
+        """When outcomes were first answered: who asks again for what failed, or covers, wants another try."""
 
     async def answer(self, account: str, asked: MediaExport) -> MediaAnswer:
         """Start an export, or tell how far it is. Raises LedgerError."""
@@ -44,7 +44,7 @@ class PolledExports:
             finished = await self._finished(asked, state)
             if finished is not None and (state is None or not self._wanted_anew(name, asked, state)):
                 return finished
-        if state is not None and state.status is JobStatus.FAILED and self._first_told(name, 0.0):
+        if state is not None and state.status is JobStatus.FAILED and self._told_for_s(name) == 0.0:
             return replies.failed(state.error)
         try:
             state = await self._jobs.submit(
@@ -58,10 +58,16 @@ class PolledExports:
             return replies.working(
                 asked.image_path, asked.video_path, f"work not finish. It has not begun: {error}."
             )
+        return self._told(name, asked, state)
+
+    def _told(self, name: tuple[str, str], asked: MediaExport, state: JobState) -> MediaAnswer:
+        """Answer what a job has come to, which may have ended since the first look at it."""
         if state.status is JobStatus.DONE:
+            self._told_for_s(name)
             return _done(asked, state.result)
-        if state.status is JobStatus.FAILED and self._first_told(name, 0.0):
+        if state.status is JobStatus.FAILED and self._told_for_s(name) == 0.0:
             return replies.failed(state.error)
+        self._first_told.pop(name, None)
         return replies.working(asked.image_path, asked.video_path)
 
     async def _finished(self, asked: MediaExport, state: JobState | None) -> MediaAnswer | None:
@@ -84,18 +90,15 @@ class PolledExports:
 
     def _wanted_anew(self, name: tuple[str, str], asked: MediaExport, state: JobState) -> bool:
         covers = asked.export.replace and state.status is JobStatus.DONE
-        return covers and not self._first_told(name, ANEW_AFTER_S)
+        return covers and self._told_for_s(name) > ANEW_AFTER_S
 
-    def _first_told(self, name: tuple[str, str], for_s: float) -> bool:
-        """Say whether an outcome has not been answered yet, or for less than so long."""
+    def _told_for_s(self, name: tuple[str, str]) -> float:
+        """Return how long ago the outcome of a job was first answered; 0: that is now."""
         now = self._clock()
-        told_at = self._told.setdefault(name, now)
-        if told_at != now and now - told_at > for_s:
-            del self._told[name]
-            return False
-        while len(self._told) > MAX_TOLD:
-            self._told.popitem(last=False)
-        return True
+        told_at = self._first_told.setdefault(name, now)
+        while len(self._first_told) > MAX_TOLD:
+            self._first_told.popitem(last=False)
+        return now - told_at
 
 
 def _done(asked: MediaExport, result: Mapping[str, Any]) -> MediaAnswer:
