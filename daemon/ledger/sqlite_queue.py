@@ -58,7 +58,9 @@ class LedgerClock:
     def __init__(self, wall: Callable[[], float], steady: Callable[[], float]) -> None:
         self.wall = wall
         self._steady = steady
-        self._offset = wall() - steady()
+        # Looked at first: what is stamped by the wall clock, also by another process, is never in the future.
+        steady_s = steady()
+        self._offset = wall() - steady_s
 
     def now(self) -> float:
         """Return epoch seconds."""

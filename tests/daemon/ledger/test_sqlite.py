@@ -26,13 +26,23 @@ class Clock:
     def __init__(self, wall_s: float = 1_700_000_000.0) -> None:
         self.wall_s = wall_s
         self.steady_s = 50.0
+        self.look_s = 0.0
+        """How long it takes to look at either."""
 
     def advance(self, seconds: float) -> None:
         self.wall_s += seconds
         self.steady_s += seconds
 
+    def wall(self) -> float:
+        self.advance(self.look_s)
+        return self.wall_s
+
+    def steady(self) -> float:
+        self.advance(self.look_s)
+        return self.steady_s
+
     async def open(self, folder: Path) -> SqliteLedger:
-        return await SqliteLedger.open(folder, wall=lambda: self.wall_s, steady=lambda: self.steady_s)
+        return await SqliteLedger.open(folder, wall=self.wall, steady=self.steady)
 
 
 @pytest.fixture
@@ -111,7 +121,8 @@ async def test_damage_while_running_fails_operations_and_nothing_else(
     size = (tmp_path / FILE_NAME).stat().st_size
     with (tmp_path / FILE_NAME).open("r+b") as file:
         file.seek(4096)
-        file.write(os.urandom(size - 4096))
+        # Of random bytes some could be taken for a page.
+        file.write(b"\xff" * (size - 4096))
 
     for n in range(3):
         with pytest.raises(LedgerError, match="damaged"):
@@ -242,6 +253,20 @@ async def test_a_restart_does_not_shorten_a_delay(tmp_path: Path) -> None:
     assert await ledger.callbacks.take(9, 0) == []
     clock.advance(11)
     assert [lease.attempt for lease in await ledger.callbacks.take(9, 0)] == [1]
+    await ledger.close()
+
+
+async def test_a_slow_look_at_the_clocks_postpones_nothing_that_is_put_back(tmp_path: Path) -> None:
+    clock = Clock()
+    clock.look_s = 0.05
+    ledger = await clock.open(tmp_path)
+    clock.look_s = 0.0
+    await ledger.callbacks.put("stream", "1", b"")
+    [lease] = await ledger.callbacks.take(9, 0)
+    await ledger.dead_letters.bury(lease, "status 500")
+    await ledger.dead_letters.replay(9, through=await ledger.dead_letters.last())
+
+    assert [lease.key for lease in await ledger.callbacks.take(9, 0)] == ["1"]
     await ledger.close()
 
 
