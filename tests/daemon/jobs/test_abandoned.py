@@ -43,10 +43,11 @@ async def test_a_job_that_nobody_asks_for_is_not_begun(tmp_path: Path) -> None:
 
 
 async def test_work_is_cancelled_when_nobody_asks_any_more(tmp_path: Path) -> None:
-    bench = Bench()
-    async with house(tmp_path, bench, abandon_s=0.2) as made:
+    wall, bench = Wall(), Bench()
+    async with house(tmp_path, bench, wall=wall, abandon_s=0.2) as made:
         await made.jobs.submit("export", "acme", "k", {})
         await until(lambda: bench.begun == ["k"])
+        wall.now_s += HOUR_S
         await made.empty()
         assert bench.cancelled == ["k"]
         state = await made.jobs.submit("export", "acme", "k", {})

@@ -12,7 +12,7 @@ from daemon.jobs.book import JobBook
 from daemon.jobs.interfaces import JobStatus
 from daemon.jobs.item import JobName
 from daemon.jobs.worker import MAX_BEGUN
-from tests.support.jobs_house import Bench, house, until
+from tests.support.jobs_house import PATIENCE_S, Bench, house, until
 
 
 async def killed_after(folder: Path, line: str, work_s: float) -> list[str]:
@@ -24,7 +24,7 @@ async def killed_after(folder: Path, line: str, work_s: float) -> list[str]:
     assert process.stdout is not None
     lines: list[str] = []
     while not lines or lines[-1] != line:
-        raw = await asyncio.wait_for(process.stdout.readline(), 30)
+        raw = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
         assert raw, lines
         lines.append(raw.decode().strip())
     process.kill()
@@ -74,7 +74,7 @@ async def test_stopping_puts_back_what_is_not_done_in_time(tmp_path: Path) -> No
         assert (bench.cancelled, bench.ends) == (["k"], [])
 
     bench = Bench()
-    async with house(tmp_path, bench, drain_s=5.0) as made:
+    async with house(tmp_path, bench, drain_s=PATIENCE_S) as made:
         await until(lambda: bench.begun == ["k"])
         asyncio.get_running_loop().call_later(0.1, bench.go.set)
     assert (bench.cancelled, [state.status for _, state in bench.ends]) == ([], [JobStatus.DONE])

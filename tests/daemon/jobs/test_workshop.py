@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from daemon.jobs.workshop import LOOK_S, NICE, READ_BYTES, TooLargeError, Workshop, WorkshopError, chunks_of
-from tests.support.jobs_house import until
+from tests.support.jobs_house import PATIENCE_S, until
 
 LIMIT_BYTES = 1_000_000
 
@@ -123,7 +123,7 @@ async def test_who_is_cancelled_goes_on_when_the_thread_has_ended(tmp_path: Path
 
     def work(cancelled: Callable[[], bool]) -> None:
         begun.set()
-        unblocked.wait(10)
+        unblocked.wait(PATIENCE_S)
         if cancelled():
             ended.set()
             raise ZeroDivisionError  # what becomes of unwanted work is nobody's matter
