@@ -116,10 +116,10 @@ async def opened(
 
 @asynccontextmanager
 async def opened_at(
-    url: str, *, bucket: str = BUCKET, region: str = "", patience_s: float = 0.0, silence_s: float = 20.0
+    url: str, *, bucket: str = BUCKET, region: str = "", patience_s: float = 0.0, silence_s: float = 60.0
 ) -> AsyncIterator[S3Store]:
     """A store of a bucket, wherever it is."""
-    deadlines = Deadlines(connect_s=2.0, silence_s=silence_s, patience_s=patience_s)
+    deadlines = Deadlines(connect_s=20.0, silence_s=silence_s, patience_s=patience_s)
     clients = S3Clients(S3Settings(endpoint_url=url, region=REGION), deadlines)
     try:
         yield S3Store(clients, Location(bucket, region))
