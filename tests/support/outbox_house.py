@@ -54,9 +54,11 @@ class House:
             )
 
     async def empty(self) -> None:
-        """Wait until nothing is left to deliver."""
+        """Wait until nothing is left to deliver and everything has been counted."""
         while await self.ledger.callbacks.count():
             await self.observer.next()
+        # The last one is counted when its sender hears that it left the ledger: before the next answer.
+        await self.ledger.callbacks.count()
 
 
 @asynccontextmanager
