@@ -49,7 +49,7 @@ ACCESS_KEY_ID = "ACCESSKEYOFACME"
 SECRET_KEY = "secret-of-acme"
 OTHER_PROJECT = "fedcba9876543210fedcba9876543210"
 OTHER_TOKEN = "token-of-other"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 T = TypeVar("T")
 
@@ -181,12 +181,15 @@ async def house(
     maker: Maker,
     *,
     settings: tuple[AccountSettings, ...] = (),
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.monotonic,
     working: bool = True,
     at_once: int = 1,
     max_result_bytes: int = 10**9,
 ) -> AsyncIterator[House]:
-    """Serve the contract with the media root `folder/media`; jobs are done when `working`."""
+    """Serve the contract with the media root `folder/media`; jobs are done when `working`.
+
+    By `clock` requests are counted.
+    """
     settings = settings or accounts()
     root = folder / "media"
     root.mkdir(exist_ok=True)
@@ -196,7 +199,7 @@ async def house(
     addresses = AddressPolicy(allow_private=False)
     sources = Sources(stores, lambda bench: WebLibrary(addresses, NetworkSettings(), bench))
     workshop = await asyncio.to_thread(Workshop, folder / "data", at_once, max_result_bytes)
-    projects, assets = Projects(settings, Accounts(settings), clock), Assets(ledger.documents)
+    projects, assets = Projects(settings, Accounts(settings, clock)), Assets(ledger.documents)
     async with aiohttp.ClientSession() as session:
         callbacks = CallbackSettings(first_retry_s=0.02, max_retry_s=0.05)
         outbox = Outbox(ledger.callbacks, ledger.dead_letters, session, callbacks, metrics)

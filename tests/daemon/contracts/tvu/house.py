@@ -79,9 +79,13 @@ async def tvu_house(
     deadline_s: float = AUDIO_DEADLINE_S,
     max_result_bytes: int = 10**9,
     clock: Callable[[], float] = time.monotonic,
+    request_clock: Callable[[], float] = time.monotonic,
     **settings: Any,
 ) -> AsyncIterator[House]:
-    """Serve the contract; `folder/media` is the media root. `settings` are the account's."""
+    """Serve the contract; `folder/media` is the media root. `settings` are the account's.
+
+    By `clock` exports are made anew, by `request_clock` requests are counted.
+    """
     tvu = {"session_ids": [AUDIO_SESSION, MEDIA_SESSION], "descriptor_key": KEY, **settings.pop("tvu", {})}
     customer = account("acme", tvu=tvu, **settings)
     async with AsyncExitStack() as stack:
@@ -115,7 +119,8 @@ async def tvu_house(
         metrics = Metrics()
         app = web.Application()
         polled = PolledExports(jobs, stores, clock=clock)
-        TvuRoutes(Accounts([customer]), exporter, polled, metrics, keys, deadline_s=deadline_s).add_to(app)
+        accounts = Accounts([customer], request_clock)
+        TvuRoutes(accounts, exporter, polled, metrics, keys, deadline_s=deadline_s).add_to(app)
         client = await stack.enter_async_context(TestClient(TestServer(app)))
         yield House(client, jobs, metrics)
 

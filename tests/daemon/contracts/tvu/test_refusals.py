@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from daemon.contracts.tvu.polling import KIND
+from daemon.contracts.tvu.routes import AUDIO_AT_ONCE, AUDIO_WAITING
 from daemon.contracts.tvu.schema import ExportRequest
 from daemon.contracts.tvu.translation import media_export
 from daemon.jobs.interfaces import NOT_UNDERSTOOD, JobStatus
 from tests.daemon.contracts.tvu.conftest import Film
 from tests.daemon.contracts.tvu.documents import audio_request, media_request, place, storage_info
-from tests.daemon.contracts.tvu.house import AUDIO, MEDIA, tvu_house
+from tests.daemon.contracts.tvu.house import AUDIO, MEDIA, PATIENCE_S, tvu_house
 from tests.daemon.full_disk import full_disk
 from tests.support.jobs_house import until
 from tests.support.media_server import HttpServer
@@ -79,10 +84,10 @@ async def test_a_body_that_is_no_request_is_refused(tmp_path: Path) -> None:
 
 
 async def test_too_many_requests_are_refused(tmp_path: Path) -> None:
-    async with tvu_house(tmp_path, max_requests_per_s=1) as house:
-        answers = [await house.post(MEDIA, media(media_type="avi")) for _ in range(3)]
-    assert answers[0]["ErrorMessage"].startswith("media_type")
-    assert answers[2]["ErrorMessage"] == "too many requests, try again later"
+    async with tvu_house(tmp_path, max_requests_per_s=1, request_clock=lambda: 0.0) as house:
+        first, second = [await house.post(MEDIA, media(media_type="avi")) for _ in range(2)]
+    assert first["ErrorMessage"].startswith("media_type")
+    assert second["ErrorMessage"] == "too many requests, try again later"
 
 
 @pytest.mark.parametrize(
@@ -174,14 +179,29 @@ async def test_an_export_that_takes_too_long_is_told_and_leaves_nothing(live: Pa
     assert list((tmp_path / "jobs").iterdir()) == []
 
 
-async def test_many_at_once_are_bounded(live: Path, tmp_path: Path) -> None:
-    async with tvu_house(tmp_path) as house:
-        names = [f"{number}.wav" for number in range(30)]
-        answers = await asyncio.gather(*(house.post(AUDIO, audio(FileName=name)) for name in names))
-    told = {answer["ErrorMessage"] for answer in answers}
-    assert told == {"", "too many exports of audio at once, try again later"}
-    made = [path for path in files(tmp_path) if path.suffix == ".wav"]
-    assert sum(answer["ErrorCode"] == 0 for answer in answers) == len(made)
+async def test_many_at_once_are_bounded(recorded: Film, tmp_path: Path) -> None:
+    go = threading.Event()
+
+    async def playlist(_: web.Request) -> web.StreamResponse:
+        await asyncio.to_thread(go.wait, PATIENCE_S)
+        return web.FileResponse(recorded.hls / "play.m3u8")
+
+    taken, surplus = AUDIO_AT_ONCE + AUDIO_WAITING, 10
+    with HttpServer(recorded.hls) as server:
+        held = server.handle("held.m3u8", playlist)
+        there = {"LivePath": f"gone_{BEGAN_MS}_x/play.m3u8", "AudioPath": held}
+        async with tvu_house(tmp_path) as house:
+            asked = [
+                asyncio.create_task(house.post(AUDIO, audio(FileName=f"{number}.wav", **there)))
+                for number in range(taken + surplus)
+            ]
+            for refused in islice(asyncio.as_completed(asked), surplus):
+                await refused
+            go.set()
+            answers = await asyncio.gather(*asked)
+    told = Counter(answer["ErrorMessage"] for answer in answers)
+    assert told == {"": taken, "too many exports of audio at once, try again later": surplus}
+    assert len([path for path in files(tmp_path) if path.suffix == ".wav"]) == taken
 
 
 async def test_answers_are_counted(tmp_path: Path) -> None:

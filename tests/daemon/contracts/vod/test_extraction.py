@@ -18,7 +18,7 @@ from pipeline.recording.recording import RecordingError, RecordingFault
 from tests.daemon.full_disk import no_room
 from tests.support.consumer import Consumer
 from tests.support.jobs_house import until
-from tests.support.vod_house import PROJECT, Maker, accounts, calling, eventually, house
+from tests.support.vod_house import PATIENCE_S, PROJECT, Maker, accounts, calling, eventually, house
 
 pytestmark = pytest.mark.usefixtures("nothing_blocks")
 
@@ -56,7 +56,7 @@ async def test_from_the_request_to_the_event(tmp_path: Path) -> None:
         }  # fmt: skip
         maker.go.set()
         done = await caller.reaches(audio_id, "TRANSCODE_SUCCEED")
-        await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
+        await consumer.wait_for(lambda: len(consumer.taken) == 1, PATIENCE_S)
 
         key = f"shows/{audio_id}.m4a"
         assert (made.root / key).read_bytes() == b"m4a of a film"
@@ -89,11 +89,11 @@ async def test_asking_again_shares_what_waits_and_begins_anew_what_is_over(tmp_p
         assert len(set(ids)) == 1
         assert await caller.extract(asset_id, parameter={"format": "AAC"}) not in ids
         maker.go.set()
-        await consumer.wait_for(lambda: len(consumer.taken) == 2, 10)
+        await consumer.wait_for(lambda: len(consumer.taken) == 2, PATIENCE_S)
         assert len(maker.made) == 2
 
         assert await caller.extract(asset_id) == ids[0]
-        await consumer.wait_for(lambda: len(consumer.taken) == 3, 10)
+        await consumer.wait_for(lambda: len(consumer.taken) == 3, PATIENCE_S)
         assert [info["asset_id"] for info in infos(consumer)].count(ids[0]) == 2
 
 
@@ -118,7 +118,7 @@ async def test_a_failure_is_told_and_nothing_is_stored(
     ):
         asset_id = await caller.create(**source(made.root))
         audio_id = await caller.extract(asset_id)
-        await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
+        await consumer.wait_for(lambda: len(consumer.taken) == 1, PATIENCE_S)
         assert infos(consumer) == [
             {
                 "status": "FAILED",
@@ -134,7 +134,7 @@ async def test_a_failure_is_told_and_nothing_is_stored(
 
         maker.fault = None
         assert await caller.extract(asset_id) == audio_id
-        await consumer.wait_for(lambda: len(consumer.taken) == 2, 10)
+        await consumer.wait_for(lambda: len(consumer.taken) == 2, PATIENCE_S)
         assert infos(consumer)[1]["status"] == "SUCCEED"
 
 
@@ -150,14 +150,14 @@ async def test_a_store_that_goes_away_is_tried_again_and_then_said(tmp_path: Pat
         await until(lambda: len(maker.made) == 1)
         away = made.root.rename(tmp_path / "away")
         maker.go.set()
-        await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
+        await consumer.wait_for(lambda: len(consumer.taken) == 1, PATIENCE_S)
         [info] = infos(consumer)
         assert (info["status"], info["error_code"]) == ("FAILED", "VOD.10051")
         assert len(maker.made) == 3
 
         away.rename(made.root)
         await caller.extract(asset_id)
-        await consumer.wait_for(lambda: len(consumer.taken) == 2, 10)
+        await consumer.wait_for(lambda: len(consumer.taken) == 2, PATIENCE_S)
         assert infos(consumer)[1]["status"] == "SUCCEED"
 
 
@@ -178,7 +178,7 @@ async def test_a_full_disk_is_tried_again_and_then_said(tmp_path: Path) -> None:
         calling(made.url) as caller,
     ):
         await caller.extract(await caller.create(**source(made.root)))
-        await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
+        await consumer.wait_for(lambda: len(consumer.taken) == 1, PATIENCE_S)
         [info] = infos(consumer)
         assert (info["status"], info["error_code"]) == ("FAILED", "VOD.10051")
         assert info["error_msg"] == "There is no room for the result on the disk of the daemon."
@@ -194,7 +194,7 @@ async def test_audio_that_is_too_large_is_said_once(tmp_path: Path) -> None:
         calling(made.url) as caller,
     ):
         await caller.extract(await caller.create(**source(made.root)))
-        await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
+        await consumer.wait_for(lambda: len(consumer.taken) == 1, PATIENCE_S)
         [info] = infos(consumer)
         assert (info["status"], info["error_code"]) == ("FAILED", "VOD.10063")
         assert info["error_msg"] == "The result is larger than 5e-09 GB, the most that it may have here."
@@ -215,7 +215,7 @@ async def test_events_are_in_order_and_outlast_a_consumer_that_is_down(tmp_path:
         for audio_format in ("MP3", "AAC"):
             audio_ids.append(await caller.extract(asset_id, parameter={"format": audio_format}))
             await caller.reaches(audio_ids[-1], "TRANSCODE_SUCCEED")
-        await consumer.wait_for(lambda: len(consumer.taken) == 2, 10)
+        await consumer.wait_for(lambda: len(consumer.taken) == 2, PATIENCE_S)
         assert [info["asset_id"] for info in infos(consumer)] == audio_ids
         assert [each.status for each in consumer.received] == [404, 500, 503, 200, 200]
 
@@ -256,7 +256,7 @@ async def test_a_stop_in_the_middle_leaves_nothing_and_the_next_daemon_does_it(t
         maker.go.set()
         async with house(tmp_path, maker, settings=settings) as made, calling(made.url) as caller:
             await caller.reaches(audio_id, "TRANSCODE_SUCCEED")
-            await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
+            await consumer.wait_for(lambda: len(consumer.taken) == 1, PATIENCE_S)
         assert len(maker.made) == 2
 
 
