@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.storage.interfaces import Location, Piece, Place, RefusedError
@@ -24,7 +24,6 @@ def piece(number: int, length: int) -> Piece:
     return Piece(Place(Location("bucket"), f"{number}.ts"), 7 * number, length)
 
 
-@settings(deadline=None)
 @given(st.lists(lengths, max_size=20))
 def test_parts_hold_all_bytes_in_order_within_the_limits(sizes: list[int]) -> None:
     pieces = [piece(number, size) for number, size in enumerate(sizes)]
