@@ -85,10 +85,10 @@ def test_other_faults_are_told_as_they_were_sent(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ['\\"', '"', "“", "“\\", "：", '"\\'])
 def test_nothing_but_quotes_costs_no_more_than_it_must(piece: str) -> None:
-    began = time.process_time()
+    began = time.thread_time()
     with pytest.raises(BodyError):
         parse_printed(piece.encode() * (MAX_PRINTED_BYTES // len(piece.encode())))
-    assert time.process_time() - began < 1
+    assert time.thread_time() - began < 1
 
 
 def test_only_what_somebody_may_have_typed_is_read_as_printed() -> None:
