@@ -11,6 +11,7 @@ import pytest
 
 from models.packaged import PACKAGED
 from models.weights import WeightsCache, cache_folder
+from tests.support.commands import TIMEOUT_S
 
 ROOT = Path(__file__).parents[3]
 
@@ -20,7 +21,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         [sys.executable, "-m", "daemon", "models", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=TIMEOUT_S,
         check=False,
         cwd=ROOT,
         env={
