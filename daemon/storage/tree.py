@@ -38,12 +38,26 @@ class Part:
     def __init__(self, tree: Tree, told: Told) -> None:
         self._tree = tree
         self._told = told
-        with tree.folder(PARTS, make=True) as parts:
-            self.name = secrets.token_hex(16) + PART_SUFFIX
-            self._file = os.open(self.name, WRITE, 0o666, dir_fd=parts)
-        # Tells a sweep that somebody is alive who writes it; where there are no locks, nothing is swept.
-        with suppress(OSError):
+        self.name, self._file = self._made()
+        while not self._locked():
+            os.close(self._file)
+            self.name, self._file = self._made()
+
+    def _made(self) -> tuple[str, int]:
+        name = secrets.token_hex(16) + PART_SUFFIX
+        with self._tree.folder(PARTS, make=True) as parts:
+            return name, os.open(name, WRITE, 0o666, dir_fd=parts)
+
+    def _locked(self) -> bool:
+        """Tell sweeps that somebody is alive who writes it; False: one of another process was faster."""
+        try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            # Where there are no locks, nothing is swept.
+            return True
+        return os.fstat(self._file).st_nlink > 0
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run one of the methods below in a thread."""

@@ -7,7 +7,9 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from daemon.storage.interfaces import (
     RefusedError,
     StorageError,
 )
-from daemon.storage.tree import PARTS
+from daemon.storage.tree import PARTS, Tree
 from tests.daemon.full_disk import full_disk
 from tests.support.houses import SECRET, House, folder_house, put, read
 
@@ -170,6 +172,28 @@ async def test_leftovers_are_swept_but_not_what_is_being_written(root: Path, hou
     assert await read(house.store, "a.ts", 2 * MIB) == b"end"
     assert await house.store.sweep() == 0
     assert house.keys() == ["a.ts"]
+
+
+class SweptOnce(Tree):
+    """A tree in which another process sweeps right after a part has been made."""
+
+    swept = 0
+
+    @contextmanager
+    def folder(self, name: str, *, make: bool = False) -> Iterator[int]:
+        with super().folder(name, make=make) as folder:
+            yield folder
+        if name == PARTS and make and not self.swept:
+            self.swept = Tree(self.root).sweep()
+
+
+async def test_a_sweep_right_after_the_beginning_costs_nothing(root: Path) -> None:
+    tree = SweptOnce(root)
+    async with tree.writing("a.ts", True, nullcontext) as part:
+        await part.run(partial(part.write, b"whole"))
+    assert tree.swept == 1
+    assert (root / "a.ts").read_bytes() == b"whole"
+    assert list((root / PARTS).iterdir()) == []
 
 
 KILLED = """
