@@ -17,7 +17,7 @@ from daemon.contracts.vod.messages import (
     TranscodeInfo,
     TranscodeStatus,
 )
-from daemon.jobs.interfaces import JobState, JobStatus
+from daemon.jobs.interfaces import NOT_UNDERSTOOD, JobState, JobStatus
 from daemon.logs import tell
 from daemon.storage.interfaces import Place, StorageError, Stores
 
@@ -27,7 +27,10 @@ ADDRESS_S = 86_400
 OF_JOB = {
     JobStatus.WAITING: AssetStatus.WAITING,
     JobStatus.WORKING: AssetStatus.WORKING,
+    JobStatus.CANCELLED: AssetStatus.CANCELLED,
 }
+KEPT = {JobStatus.DONE: AssetStatus.SUCCEEDED, JobStatus.FAILED: AssetStatus.FAILED}
+"""What is kept of an asset, with all that belongs to it, a moment after its job has ended."""
 TRANSCODE_STATUS: dict[AssetStatus, TranscodeStatus] = {
     AssetStatus.CREATED: "UN_TRANSCODE",
     AssetStatus.CANCELLED: "UN_TRANSCODE",
@@ -42,8 +45,7 @@ async def describe(
     asset: Asset, job: JobState | None, stores: Stores, categories: Collection[str]
 ) -> AssetDetails:
     """Return an asset's details; `job`: how far its extraction is, if it has one."""
-    # While it is being extracted anew, the job knows better than what is kept of the last time.
-    status = OF_JOB.get(job.status, asset.status) if job is not None else asset.status
+    status = asset.status if job is None else _status(asset, job)
     address = await _address(asset, status, stores)
     working = job is not None and status is AssetStatus.WORKING
     return AssetDetails(
@@ -55,6 +57,15 @@ async def describe(
         thumbnail_info=ThumbnailInfo() if "thumbnail_info" in categories else None,
         review_info=ReviewInfo() if "review_info" in categories else None,
     )
+
+
+def _status(asset: Asset, job: JobState) -> AssetStatus:
+    # While it is being extracted anew, the job knows better than what is kept of the last time.
+    if job.status in OF_JOB:
+        return OF_JOB[job.status]
+    # A job that cannot be read says nothing of the asset.
+    kept = asset.status is KEPT[job.status] or job.error_code == NOT_UNDERSTOOD
+    return asset.status if kept else AssetStatus.WORKING
 
 
 async def _address(asset: Asset, status: AssetStatus, stores: Stores) -> str | None:
