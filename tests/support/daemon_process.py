@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 ACCESS_KEY = "key-of-acme"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 100.0
 STOP_TIMEOUT_S = 60.0
 
 
