@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -22,6 +23,9 @@ from aiohttp import web
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 20.0
 LOOP_POLL_S = 0.02
+ASKED_FOR = range(10_000, 32_768)
+"""Ports that Linux gives to nobody who does not ask for one of them: another test's server on port 0, or a
+connection, may be given any other in the moment before it is used."""
 
 
 def ffmpeg_exe() -> str:
@@ -31,9 +35,11 @@ def ffmpeg_exe() -> str:
 
 def free_port() -> int:
     """Return a port of 127.0.0.1 that was free a moment ago, for programs that must be told one."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = secrets.choice(ASKED_FOR)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def encode(source: Path, target: Path, *options: str) -> Path:
