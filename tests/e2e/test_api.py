@@ -185,6 +185,8 @@ async def test_rtc_types_say_what_is_missing(platform: Platform) -> None:
 
 
 async def test_health_and_metrics(platform: Platform) -> None:
+    answer = await platform.start(nowhere("counted"))
+    await platform.finish(answer["requestId"])
     assert await platform.get("/healthz") == (200, b'{"status": "ok"}')
     assert await platform.get("/readyz") == (200, b'{"status": "ok"}')
     status, text = await platform.get("/metrics")
