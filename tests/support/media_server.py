@@ -22,6 +22,7 @@ from aiohttp import web
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 20.0
+END_TIMEOUT_S = 30.0
 LOOP_POLL_S = 0.02
 ASKED_FOR = range(10_000, 32_768)
 """Ports that Linux gives to nobody who does not ask for one of them: another test's server on port 0, or a
@@ -95,13 +96,13 @@ class FfmpegProcess:
         """Ask it to end in order and wait until it has."""
         assert self._process is not None
         self._process.send_signal(signal.SIGINT)
-        self._process.wait(10)
+        self._process.wait(END_TIMEOUT_S)
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(END_TIMEOUT_S)
             self._process = None
 
     def __enter__(self) -> Self:
