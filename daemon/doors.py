@@ -22,6 +22,7 @@ ENOUGH_DESCRIPTORS = 65_536
 API_SHARE = 4
 """Connections to the API may take one in so many descriptors; the rest is for streams and callbacks."""
 LOOK_S = 0.02
+"""How long newcomers have to say something before those who must go are chosen."""
 TELL_EVERY_S = 60.0
 
 
@@ -46,13 +47,16 @@ class Doors:
     nothing within LOOK_S may be among them while all others have been answered.
     """
 
-    def __init__(self, max_connections: int, descriptors: int) -> None:
+    def __init__(self, max_connections: int, descriptors: int, *, look_s: float = LOOK_S) -> None:
         self.limit = max(1, min(max_connections, descriptors // API_SHARE))
+        self._look_s = look_s
         self._server: web.Server | None = None
         self._busy: set[object] = set()
         self._used_at: dict[object, float] = {}
         """When its last request began, or was answered; who has asked nothing yet is not in it."""
         self._looking = False
+        self._joined = False
+        """Whether somebody came since the next look was planned: he may be connected after it."""
         self._closed = 0
         self._told_at = 0.0
 
@@ -64,11 +68,16 @@ class Doors:
     def enter(self, server: web.Server) -> RequestHandler:
         """Make what speaks with a newcomer to `server`."""
         self._server = server
-        if not self._looking:
-            self._looking = True
-            # A little later, because a newcomer counts only once it is connected.
-            asyncio.get_running_loop().call_later(LOOK_S, self._keep_limit)
+        if self._looking:
+            self._joined = True
+        else:
+            self._plan_look()
         return server()
+
+    def _plan_look(self) -> None:
+        """Look a little later, because a newcomer counts only once it is connected."""
+        self._looking, self._joined = True, False
+        asyncio.get_running_loop().call_later(self._look_s, self._look)
 
     @web.middleware
     async def note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -82,8 +91,13 @@ class Doors:
             self._busy.discard(connection)
             self._used_at[connection] = time.monotonic()
 
-    def _keep_limit(self) -> None:
+    def _look(self) -> None:
         self._looking = False
+        if self._joined:
+            self._plan_look()
+        self._keep_limit()
+
+    def _keep_limit(self) -> None:
         if self._server is None:
             return
         connections = self._server.connections  # those that came first are first

@@ -148,12 +148,13 @@ class Registry:
                 task = asyncio.create_task(self._moderate(lease), name=f"stream {lease.key}")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+            if len(leases) < TAKE_AT_ONCE and not self._recovered.is_set():
+                # Behind the first steps of their tasks, in which the streams become known.
+                asyncio.get_running_loop().call_soon(self._recovered.set)
 
     async def _take(self) -> list[Lease]:
         """Wait for streams that are due; a drain that began meanwhile gives them back."""
         leases = await self._queue.take(TAKE_AT_ONCE, TAKE_WAIT_S if self._recovered.is_set() else 0.0)
-        if len(leases) < TAKE_AT_ONCE:
-            self._recovered.set()
         if not self.draining:
             return leases
         for lease in leases:
@@ -163,7 +164,8 @@ class Registry:
     async def recovered(self, timeout_s: float) -> bool:
         """Wait until the streams of the daemon before are known and can be finished; False when late."""
         try:
-            await asyncio.wait_for(self._recovered.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._recovered.wait()
         except TimeoutError:
             return False
         return True

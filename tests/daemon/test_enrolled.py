@@ -63,7 +63,9 @@ async def test_a_damaged_file_leaves_the_last_good_one_in_force_and_is_said_once
     anna.write(tmp_path)
     async with watched(tmp_path) as enrolled:
         with capture_logs() as logs:
-            (tmp_path / FILE_NAME).write_bytes(b"{")
+            # Not written in place: nobody may see it empty first.
+            (tmp_path / "damaged").write_bytes(b"{")
+            (tmp_path / "damaged").replace(tmp_path / FILE_NAME)
             await until(lambda: bool(logs))
             await asyncio.sleep(0.2)
         assert [(line["event"], line["kind"]) for line in logs] == [("enrolled_not_reloaded", "voices")]

@@ -25,7 +25,7 @@ from pipeline.network.addresses import AddressPolicy
 from pipeline.recording.web import WebLibrary
 from tests.support.object_store import CREDENTIALS
 
-SOON_S = 5.0
+SOON_S = 10.0
 """Every wait for a server is longer."""
 NAMES = ("play.m3u8", "stream.mpd", "film.mp4", "anything")
 

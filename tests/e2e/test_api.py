@@ -88,9 +88,12 @@ async def test_quotas(platform: Platform, daemon: DaemonProcess) -> None:
         for answer in (answers[1], fourth):
             await small.finish(answer["requestId"])
     async with Platform(daemon.url, "key-of-slow", platform.callback) as slow:
-        codes = [(await slow.finish("0" * 32))["code"] for _ in range(8)]
-        assert codes[0] == 1902
+        # So many at once that the seconds which a busy machine takes for them let only some more in.
+        answers = await asyncio.gather(*(slow.finish("0" * 32) for _ in range(50)))
+        codes = [answer["code"] for answer in answers]
+        assert codes.count(1902) >= 3
         assert codes.count(1901) >= 3
+        assert set(codes) == {1901, 1902}
 
 
 async def raw(platform: Platform, path: str, body: bytes, **options: Any) -> tuple[int, dict[str, Any]]:
@@ -182,6 +185,8 @@ async def test_rtc_types_say_what_is_missing(platform: Platform) -> None:
 
 
 async def test_health_and_metrics(platform: Platform) -> None:
+    answer = await platform.start(nowhere("counted"))
+    await platform.finish(answer["requestId"])
     assert await platform.get("/healthz") == (200, b'{"status": "ok"}')
     assert await platform.get("/readyz") == (200, b'{"status": "ok"}')
     status, text = await platform.get("/metrics")

@@ -116,6 +116,8 @@ async def test_killed_in_the_middle_it_is_done_after_all_and_a_store_that_is_awa
             answer = await ended(daemon)
             assert (answer["ErrorCode"], answer["VideoPath"]) == (FINISHED, f"/{TARGET}"), answer
             assert object_server.keys() == sorted([*before, TARGET])
+            # A result is answered from when it is stored on; the job ends a moment later.
+            await asyncio.to_thread(daemon.wait_for_event, "job_ended", DONE_S)
             assert len(daemon.events("job_ended")) == 1
             await check_that_a_store_is_away_is_said(daemon, store)
             assert await asyncio.to_thread(daemon.stop) == 0

@@ -44,7 +44,7 @@ async def test_a_stream_outlives_its_process_and_no_process_outlives_the_daemon(
                 request_id = (await platform.start(server.url))["requestId"]
                 await consumer.wait_for(lambda: len(consumer.taken) >= 1, 40)
                 os.kill(pids["1"], signal.SIGKILL)
-                await asyncio.to_thread(daemon.wait_for_event, "ingest_worker_lost", 10)
+                await asyncio.to_thread(daemon.wait_for_event, "ingest_worker_lost", 30)
                 server.start()
                 await consumer.wait_for(
                     lambda: any(_heard_after_loss(consumer, body) for body in consumer.taken), 60
@@ -69,7 +69,7 @@ async def test_a_stream_outlives_its_process_and_no_process_outlives_the_daemon(
         assert all(alive(pid) for pid in pids.values())
         daemon.kill()
         await asyncio.to_thread(
-            wait_until, lambda: not any(alive(pid) for pid in pids.values()), "the processes to end", 5
+            wait_until, lambda: not any(alive(pid) for pid in pids.values()), "the processes to end"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,9 @@ async def test_a_live_stream_is_finished_with_its_window_in_progress(
             consumer.received[0].at
             - windows(consumer)[0]["audioDetail"]["auxInfo"]["finishProcessTime"] / 1000
         )
-        assert delay_s < 2
+        assert delay_s < 5
+        # On a fast machine the window in progress would be too short to be one.
+        await asyncio.sleep(2)
         assert (await platform.finish(answer["requestId"]))["code"] == 1100
         await consumer.wait_for(lambda: ended(consumer), 30, "the finish notice")
     assert [index(body) for body in windows(consumer)] == [0, 1], "the window in progress is called back too"

@@ -18,11 +18,17 @@ FAST_RETRIES = """
 [callbacks]
 first_retry_s = 0.2
 max_retry_s = 0.5
+# Twenty would be used up within 9 s, which is how long a slow machine needs for three windows.
+attempts = 1000
 """
 
 
 def index(body: dict[str, Any]) -> int:
     return int(body["requestId"].rpartition("_")[2])
+
+
+def ended(consumer: Consumer) -> bool:
+    return any(body.get("statCode") == 1 for body in consumer.taken)
 
 
 def with_retries(folder: Path) -> Path:
@@ -40,7 +46,7 @@ async def test_failed_callbacks_come_again_in_order(tmp_path: Path, spoken: Path
     ):
         with HttpServer(spoken.parent) as media:
             await platform.start(media.url("spoken.wav"))
-            await consumer.wait_for(lambda: any(body["statCode"] for body in consumer.taken), 60)
+            await consumer.wait_for(lambda: ended(consumer), 60)
         assert [index(each.body) for each in consumer.received] == [0, 0, 0, 0, 1, 2, 3]
         assert await asyncio.to_thread(daemon.stop) == 0
 
@@ -87,7 +93,7 @@ async def test_a_stream_goes_on_after_an_outage_and_after_kill_minus_9(tmp_path:
             await consumer.wait_for(lambda: any(index(body) > last + 1 for body in consumer.taken), 60)
             async with Platform(daemon.url, ACCESS_KEY, consumer.url) as platform:
                 assert (await platform.finish(request_id))["code"] == 1100
-            await consumer.wait_for(lambda: any(body["statCode"] for body in consumer.taken), 30)
+            await consumer.wait_for(lambda: ended(consumer), 30)
             assert await asyncio.to_thread(daemon.stop) == 0
     bodies = [body for place, body in enumerate(consumer.taken) if body not in consumer.taken[:place]]
     assert len(consumer.taken) - len(bodies) <= 1, "only what was in flight at the kill may come again"
@@ -105,7 +111,7 @@ def _times_do_not_lie(consumer: Consumer) -> None:
         # What was in flight at the kill comes again when the next daemon has started, however long that took.
         first = each.body["requestId"] not in told
         told.add(each.body["requestId"])
-        if first and each.body["statCode"] == 0:
+        if first and each.body.get("statCode") == 0:
             begun_s = each.body["audioDetail"]["auxInfo"]["beginProcessTime"] / 1000
             assert abs(each.at - begun_s) < 8
 
@@ -126,7 +132,7 @@ async def test_a_drained_stream_is_resumed(tmp_path: Path, spoken: Path) -> None
             assert consumer.taken[2]["requestId"].startswith(request_id)
             async with Platform(daemon.url, ACCESS_KEY, consumer.url) as platform:
                 await platform.finish(request_id)
-            await consumer.wait_for(lambda: any(body["statCode"] for body in consumer.taken), 30)
+            await consumer.wait_for(lambda: ended(consumer), 30)
 
 
 async def test_a_second_daemon_on_the_same_folder_is_refused(tmp_path: Path) -> None:

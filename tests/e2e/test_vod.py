@@ -31,7 +31,7 @@ from tests.support.vod_house import (
 )
 
 RATE_HZ = 8000
-DONE_S = 30
+DONE_S = 60
 
 
 @pytest.fixture(scope="module", name="film")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 ACCESS_KEY = "key-of-acme"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 100.0
 STOP_TIMEOUT_S = 60.0
 
 
@@ -29,8 +29,9 @@ allow_private_addresses = true
 [recogniser]
 model = "{model}"
 device = "cpu"
-# What a host carries is tried elsewhere: beside other tests windows seem dear at the start.
+# What a host carries is tried elsewhere: beside other tests windows seem dear at the start, and wait long.
 max_load = 2
+max_delay_s = 60
 [[accounts]]
 name = "acme"
 access_key = "{ACCESS_KEY}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -21,7 +22,11 @@ from aiohttp import web
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 20.0
+END_TIMEOUT_S = 30.0
 LOOP_POLL_S = 0.02
+ASKED_FOR = range(10_000, 32_768)
+"""Ports that Linux gives to nobody who does not ask for one of them: another test's server on port 0, or a
+connection, may be given any other in the moment before it is used."""
 
 
 def ffmpeg_exe() -> str:
@@ -31,9 +36,11 @@ def ffmpeg_exe() -> str:
 
 def free_port() -> int:
     """Return a port of 127.0.0.1 that was free a moment ago, for programs that must be told one."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = secrets.choice(ASKED_FOR)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def encode(source: Path, target: Path, *options: str) -> Path:
@@ -89,13 +96,13 @@ class FfmpegProcess:
         """Ask it to end in order and wait until it has."""
         assert self._process is not None
         self._process.send_signal(signal.SIGINT)
-        self._process.wait(10)
+        self._process.wait(END_TIMEOUT_S)
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(END_TIMEOUT_S)
             self._process = None
 
     def __enter__(self) -> Self:
