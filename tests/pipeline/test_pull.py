@@ -21,7 +21,15 @@ from pipeline.handover import CAPACITY
 from pipeline.pull import PulledSource, abandoned_threads
 from pipeline.source import Position, SourceFault
 from tests.support.listening import POLICY, QUICK, likeness, no_matter, pulling, source, take, whole
-from tests.support.media_server import HttpServer, RtmpServer, encode, paced, recorded_hls, wait_until
+from tests.support.media_server import (
+    QUIET_CODEC,
+    HttpServer,
+    RtmpServer,
+    encode,
+    paced,
+    recorded_hls,
+    wait_until,
+)
 from tests.support.speech import noise, write_wav
 
 SENTENCE = "Good evening everybody, and welcome to my stream. Tonight we play a new game together."
@@ -130,7 +138,7 @@ async def test_a_recording_that_broke_off_behind_its_last_window_just_ends(
 
 async def test_a_live_stream_is_not_delayed_by_its_consumer(folder: Path) -> None:
     long = write_wav(folder / "live.wav", noise(115, seed=2))
-    with RtmpServer(long) as rtmp:
+    with RtmpServer(long, options=QUIET_CODEC) as rtmp:
         run = source(rtmp.url)
         iterator = run.windows()
         first = await anext(iterator)

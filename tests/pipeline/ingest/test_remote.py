@@ -16,6 +16,7 @@ from pipeline.source import Position, SourceError, SourceFault
 from tests.support.ingesting import LOOPBACK, ingesting
 from tests.support.listening import likeness, source, take, whole
 from tests.support.media_server import (
+    QUIET_CODEC,
     HttpServer,
     RtmpServer,
     SilentServer,
@@ -120,7 +121,7 @@ async def test_a_slow_consumer_loses_the_oldest_and_stalls_no_neighbour(
     async with ingesting() as ingest:
         (pid,) = ingest.pids
         idle = threads(pid)
-        with RtmpServer(long) as rtmp:
+        with RtmpServer(long, options=QUIET_CODEC) as rtmp:
             iterator = ingest.source(rtmp.url).windows()
             first = await anext(iterator)
             await asyncio.to_thread(wait_until, lambda: threads(pid) <= idle, "the run to end", 30)
