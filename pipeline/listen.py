@@ -19,9 +19,17 @@ RECORDED = frozenset({RiskType.ANTHEN, RiskType.BANEDAUDIO, RiskType.COPYRIGHTSO
 class Listener:
     """All detectors of sound; blocking, thread-safe, holds no state of a stream."""
 
-    def __init__(self, senses: Senses, detectors: Sequence[SoundDetector]) -> None:
+    def __init__(
+        self,
+        senses: Senses,
+        detectors: Sequence[SoundDetector],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` gives seconds, from any zero, by which the cost is measured."""
         self._senses = senses
         self._detectors = detectors
+        self._clock = clock
         self._cost = ListeningCost()
 
     @property
@@ -49,9 +57,9 @@ class Listener:
         `before` is the window before; `spans` tells of this one what others may have asked already.
         Raises RecognitionError.
         """
-        began = time.monotonic()
+        began = self._clock()
         found = self._hear(risks, samples, before, spans)
-        self._cost.note(risks & self.risks, time.monotonic() - began)
+        self._cost.note(risks & self.risks, self._clock() - began)
         return found
 
     def cost_s(self, risks: frozenset[RiskType]) -> float:

@@ -63,5 +63,5 @@ def spoken_flv(spoken_wav: Path) -> bytes:
 def no_thread_is_left() -> Iterator[None]:
     """Fail a test whose sources do not end."""
     yield
-    wait_until(lambda: not pulling(), "the sources' threads to end", 10)
+    wait_until(lambda: not pulling(), "the sources' threads to end")
     assert abandoned_threads() == 0

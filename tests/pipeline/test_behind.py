@@ -93,7 +93,7 @@ def test_what_waits_is_left_undone_when_it_is_closed() -> None:
     hand_all(behind, range(CAPACITY))
     assert began.wait(10)
     # The first piece is not done before it is closed.
-    finishing = threading.Timer(0.5, go_on.set)
+    finishing = threading.Timer(1.0, go_on.set)
     finishing.start()
     behind.close()
     finishing.join()

@@ -20,8 +20,26 @@ from pipeline.decode import MediaReader
 from pipeline.handover import CAPACITY
 from pipeline.pull import PulledSource, abandoned_threads
 from pipeline.source import Position, SourceFault
-from tests.support.listening import POLICY, QUICK, likeness, no_matter, pulling, source, take, whole
-from tests.support.media_server import HttpServer, RtmpServer, encode, paced, recorded_hls, wait_until
+from tests.support.listening import (
+    PATIENCE_S,
+    POLICY,
+    QUICK,
+    likeness,
+    no_matter,
+    pulling,
+    source,
+    take,
+    whole,
+)
+from tests.support.media_server import (
+    QUIET_CODEC,
+    HttpServer,
+    RtmpServer,
+    encode,
+    paced,
+    recorded_hls,
+    wait_until,
+)
 from tests.support.speech import noise, write_wav
 
 SENTENCE = "Good evening everybody, and welcome to my stream. Tonight we play a new game together."
@@ -130,7 +148,7 @@ async def test_a_recording_that_broke_off_behind_its_last_window_just_ends(
 
 async def test_a_live_stream_is_not_delayed_by_its_consumer(folder: Path) -> None:
     long = write_wav(folder / "live.wav", noise(115, seed=2))
-    with RtmpServer(long) as rtmp:
+    with RtmpServer(long, options=QUIET_CODEC) as rtmp:
         run = source(rtmp.url)
         iterator = run.windows()
         first = await anext(iterator)
@@ -150,7 +168,7 @@ async def test_a_live_stream_is_not_delayed_by_its_consumer(folder: Path) -> Non
 async def test_a_recording_waits_for_its_consumer(folder: Path) -> None:
     run = PulledSource.of_file(
         write_wav(folder / "patient.wav", noise(115, seed=2)),
-        NetworkSettings(connect_timeout_s=5, read_timeout_s=0.3),
+        NetworkSettings(connect_timeout_s=5, read_timeout_s=2.0),
     )
     indices = []
     async for window in run.windows():
@@ -158,7 +176,7 @@ async def test_a_recording_waits_for_its_consumer(folder: Path) -> None:
         indices.append(window.index)
         if window.index == 1:
             # Longer than the read time-out: waiting for the consumer is no stall.
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(3.0)
     assert indices == list(range(12))
 
 
@@ -207,7 +225,7 @@ async def test_a_thread_that_does_not_end_is_left_to_itself(by_stop: bool) -> No
     await asyncio.to_thread(wait_until, lambda: reader.progress.heard_s > 0, "the first second")
     if by_stop:
         await run.stop()
-    windows, error = await asyncio.wait_for(taking, 10)
+    windows, error = await asyncio.wait_for(taking, PATIENCE_S)
     assert windows == []
     assert (error is None) == by_stop
     assert abandoned_threads() == 1
@@ -238,7 +256,8 @@ async def test_thirty_runs_leave_nothing_behind(
     for number in range(30):
         await once(number)
     gc.collect()
-    wait_until(lambda: not pulling(), "the threads to end", 10)
-    assert threading.active_count() <= threads + 1
-    assert len(os.listdir("/proc/self/fd")) <= descriptors + 2  # noqa: PTH208
-    assert resident_kb() - kilobytes < 12_000
+    wait_until(lambda: threading.active_count() <= threads + 1, "the threads to end")
+    # The server closes its ends in a thread of its own.
+    wait_until(lambda: len(os.listdir("/proc/self/fd")) <= descriptors + 2, "connections to end")  # noqa: PTH208
+    # The audio alone of thirty runs, were it kept, is 24 MB; allocators of many cores keep some for themselves.
+    assert resident_kb() - kilobytes < 20_000

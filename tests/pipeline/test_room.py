@@ -13,7 +13,7 @@ from pipeline.audio import Loss, LostWindow
 from pipeline.report import EventType, Failure, Gap, RiskLevel, StreamSpec, WindowReport
 from pipeline.rooms.channel import Channel
 from pipeline.source import Position, Source, SourceError, SourceFault
-from tests.support.pulled_room import FakeRoster, House, until
+from tests.support.pulled_room import FOR_EVER, FakeRoster, House, until
 from tests.support.room import Room
 from tests.support.streams import (
     RecordingSink,
@@ -35,6 +35,13 @@ LOST = SourceError(SourceFault.CANNOT_OPEN, "the connection to the channel was l
 @pytest.fixture(name="threads")
 def _threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(4) as executor:
+        yield executor
+
+
+@pytest.fixture(name="one_thread")
+def _one_thread() -> Iterator[ThreadPoolExecutor]:
+    """Users who are judged at the same time are read in the order of their windows."""
+    with ThreadPoolExecutor(1) as executor:
         yield executor
 
 
@@ -61,7 +68,7 @@ class CrashingSink(RecordingSink):
 
 
 async def test_a_phrase_goes_on_in_the_next_window_of_the_same_user_alone(
-    threads: ThreadPoolExecutor,
+    one_thread: ThreadPoolExecutor,
 ) -> None:
     script: list[Step] = [
         voiced_window(0, "11", 0),
@@ -77,7 +84,7 @@ async def test_a_phrase_goes_on_in_the_next_window_of_the_same_user_alone(
         "idiot came back",
         classifiers=[WordClassifier("stupid idiot")],
         stream=spec(channel=CHANNEL, previous_clip=True),
-        executor=threads,
+        executor=one_thread,
     )
     end = await room.run()
     told = [(report.index, report.user, report.level) for report in room.sink.reports]
@@ -118,7 +125,7 @@ async def test_an_index_is_used_up_before_its_window_is_told(threads: ThreadPool
 
 async def test_a_lost_connection_is_a_gap_and_silence_is_not(threads: ThreadPoolExecutor) -> None:
     first: list[Step] = [voiced_window(0, "11", 0), 0.3, voiced_window(1, "11", 40), LOST]
-    second: list[Step] = [voiced_window(2, "22", 120, 1000.0)]
+    second: list[Step] = [voiced_window(2, "22", 120, 1000.0), FOR_EVER]
     sources = Sources(first, second, live=True)
     room = Room(sources, stream=SEPARATE, stalled_s=0.1, executor=threads)
     running = asyncio.create_task(room.run(), name="run")
@@ -156,7 +163,8 @@ async def test_skipped_windows_are_skipped_by_their_place(threads: ThreadPoolExe
 async def test_whoever_is_not_listened_to_is_told_as_not_moderated(threads: ThreadPoolExecutor) -> None:
     surplus = LostWindow(1, 1000.0, 0.0, "33", 0, loss=Loss.SURPLUS)
     late = LostWindow(2, 1000.0, 10.0, "11", 1)
-    room = Room(Sources([voiced_window(0, "11", 0), surplus, late]), stream=SEPARATE, executor=threads)
+    script: list[Step] = [voiced_window(0, "11", 0), surplus, late, FOR_EVER]
+    room = Room(Sources(script), stream=SEPARATE, executor=threads)
     running = asyncio.create_task(room.run(), name="run")
     await room.sink.wait_for(3)
     await room.stream.finish()
@@ -174,7 +182,7 @@ async def test_a_roster_that_fails_is_told_as_a_stall_and_the_users_are_heard(
     window = spoken_window(0)
     talking: list[Step] = [step for slot in range(1000) for step in (replace(window, index=slot), 0.02)]
     house = House(FakeRoster("ann"), {"ann": [talking]})
-    sources = PulledRooms(house, blind_s=0.2)
+    sources = PulledRooms(house, blind_s=1.0)
     room = Room(sources, stream=spec(room=house.room, report_all=False), stalled_s=0.05, executor=threads)
     running = asyncio.create_task(room.run(), name="run")
     try:

@@ -267,7 +267,9 @@ async def test_a_refused_address_is_not_tried_again(threads: ThreadPoolExecutor)
 async def test_finishing_while_waiting_for_a_try_is_immediate(threads: ThreadPoolExecutor) -> None:
     room = Room(Sources([30.0]), executor=threads)
     running = asyncio.create_task(room.run())
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(20):
+        while not room.sources.made:  # noqa: ASYNC110 - the fake has no event
+            await asyncio.sleep(0.005)
     await room.stream.finish()
     assert (await running).fault is None
     assert room.sources.made[0].stopped

@@ -17,7 +17,8 @@ from pipeline.network.fetch import GuardedOpener
 from pipeline.source import SourceError
 
 QUICK = NetworkSettings(connect_timeout_s=5.0, read_timeout_s=5.0)
-IMPATIENT = NetworkSettings(connect_timeout_s=0.4, read_timeout_s=0.4)
+IMPATIENT = NetworkSettings(connect_timeout_s=1.0, read_timeout_s=1.0)
+"""For what never comes; what does come must be there so soon, on a machine that is busy, too."""
 PATIENT = NetworkSettings(connect_timeout_s=60, read_timeout_s=60)
 MEDIA = bytes(range(256)) * 1000
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\none.ts\n"

@@ -11,9 +11,10 @@ from config.settings import LogSettings, NetworkSettings
 from pipeline.ingest.remote import RemoteSource
 from pipeline.ingest.workers import HANG_S, IngestWorkers, Start
 from pipeline.source import Position
-from tests.support.listening import QUICK
+from tests.support.listening import PATIENCE_S, PATIENT, QUICK
 
 LOOPBACK = QUICK.model_copy(update={"allow_private_addresses": True})
+PATIENT_LOOPBACK = PATIENT.model_copy(update={"allow_private_addresses": True})
 
 
 class Ingest:
@@ -55,6 +56,13 @@ async def ingesting(
         await asyncio.wait((running,))
     assert running.cancelled(), running.exception()
     assert not [pid for pid in pids if alive(pid)]
+
+
+async def until_heard_there(run: RemoteSource) -> None:
+    """Wait until the process has said that audio of a live stream has arrived."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not run.live:  # noqa: ASYNC110 - only who takes the windows is told
+            await asyncio.sleep(0.02)
 
 
 def alive(pid: int) -> bool:

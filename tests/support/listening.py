@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,9 @@ from pipeline.readers import FileReader, UrlReader
 from pipeline.source import Position, SourceError, SourceFault
 
 QUICK = NetworkSettings(connect_timeout_s=5.0, read_timeout_s=5.0)
+PATIENT = NetworkSettings(connect_timeout_s=60.0, read_timeout_s=60.0)
+"""What ends in time with these was ended, and did not just run out of time."""
+PATIENCE_S = 30.0
 POLICY = AddressPolicy(allow_private=True)
 
 
@@ -28,9 +32,9 @@ def no_matter(_: int) -> None:
     """Take the count of bad packets and do nothing about it."""
 
 
-def url_reader(url: str) -> UrlReader:
+def url_reader(url: str, network: NetworkSettings = QUICK) -> UrlReader:
     """Make a reader that may read from this machine's servers."""
-    return UrlReader(url, POLICY, QUICK, no_matter)
+    return UrlReader(url, POLICY, network, no_matter)
 
 
 @dataclass
@@ -134,6 +138,13 @@ def source(
 ) -> PulledSource:
     """Make a source that may read from this machine's servers."""
     return PulledSource(url, position or Position(), POLICY, network, name="test", clock=clock)
+
+
+async def until_heard(run: PulledSource) -> None:
+    """Wait until audio has arrived: enough of it for a window."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not run.heard:  # noqa: ASYNC110 - a thread that decodes has no event
+            await asyncio.sleep(0.02)
 
 
 def whole(windows: list[Window | LostWindow]) -> list[Window]:

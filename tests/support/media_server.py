@@ -115,10 +115,16 @@ class FfmpegProcess:
         self.kill()
 
 
+QUIET_CODEC = ("-c:a", "aac", "-b:a", "64k", "-ar", "44100", "-ac", "2")
+"""For what is played at once and lasts minutes; see `RtmpServer`."""
+
+
 class RtmpServer(FfmpegProcess):
     """An RTMP server that plays one file to one client, then ends; `start` makes it serve again.
 
-    With `realtime` it plays as fast as a live stream comes; otherwise as fast as the client takes it.
+    With `realtime` it plays as fast as a live stream comes; otherwise as fast as the client takes it. Then
+    it must not play more than a megabyte: the client acknowledges the first 1.25, and a server that closes
+    without having read that makes the system drop what the client has not taken yet.
     """
 
     def __init__(

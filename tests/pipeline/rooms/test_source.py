@@ -16,11 +16,12 @@ from pipeline.rooms.channel import Channel, Listener, Wanted
 from pipeline.rooms.source import RoomSource
 from pipeline.source import Position, SourceError, SourceFault
 from tests.support.listening import take
+from tests.support.media_server import wait_until
 from tests.support.speech import tone
 
 pytestmark = pytest.mark.usefixtures("nothing_blocks")
 
-QUICK = NetworkSettings(connect_timeout_s=0.5, read_timeout_s=0.5)
+PATIENT = NetworkSettings(connect_timeout_s=20.0, read_timeout_s=20.0)
 REFUSED = SourceError(SourceFault.NOT_AUTHORISED, "the token is not valid", retryable=False)
 
 Story = Callable[[Listener, threading.Event], None]
@@ -30,9 +31,13 @@ Story = Callable[[Listener, threading.Event], None]
 class Client:
     """A client that tells a story from a thread (a `Join`, and the `Membership` that it gives)."""
 
-    def __init__(self, story: Story, *, join_s: float = 0.0) -> None:
+    def __init__(self, story: Story, *, held: bool = False) -> None:
+        """`held`: joining waits for `go_on`."""
         self._story = story
-        self._join_s = join_s
+        self.joining = threading.Event()
+        self.go_on = threading.Event()
+        if not held:
+            self.go_on.set()
         self._left = threading.Event()
         self._thread: threading.Thread | None = None
         self.subscribed: list[str] = []
@@ -45,7 +50,8 @@ class Client:
         return self._left.wait(timeout_s)
 
     def join(self, _: Channel, listener: Listener) -> Client:
-        time.sleep(self._join_s)
+        self.joining.set()
+        assert self.go_on.wait(20)
         self._thread = threading.Thread(target=self._story, args=(listener, self._left), name="client")
         self._thread.start()
         return self
@@ -67,8 +73,14 @@ def channel(**changes: object) -> Channel:
     return Channel(**{**fields, **changes})  # type: ignore[arg-type]  # field by field
 
 
-def source(client: Client, what: Channel | None = None, *, empty_s: float = 60.0) -> RoomSource:
-    return RoomSource(client.join, what or channel(), Position(), QUICK, name="test", empty_s=empty_s)
+def source(
+    client: Client,
+    what: Channel | None = None,
+    *,
+    empty_s: float = 60.0,
+    network: NetworkSettings = PATIENT,
+) -> RoomSource:
+    return RoomSource(client.join, what or channel(), Position(), network, name="test", empty_s=empty_s)
 
 
 def speak(listener: Listener, user: str | None, seconds: float) -> None:
@@ -84,6 +96,11 @@ async def outcome(run: RoomSource) -> tuple[list[Window | LostWindow], SourceErr
         return await take(run.windows())
 
 
+async def listened_to(client: Client, users: int) -> None:
+    """Wait until so many were subscribed to."""
+    await asyncio.to_thread(wait_until, lambda: len(client.subscribed) == users, "all subscriptions")
+
+
 async def test_windows_of_those_who_spoke_come_when_the_run_is_stopped() -> None:
     spoken = threading.Event()
 
@@ -97,7 +114,8 @@ async def test_windows_of_those_who_spoke_come_when_the_run_is_stopped() -> None
     client = Client(story)
     run = source(client)
     taking = asyncio.create_task(outcome(run), name="take")
-    await asyncio.to_thread(spoken.wait, 10)
+    await asyncio.to_thread(spoken.wait, 20)
+    await listened_to(client, 2)
     assert not run.heard or run.live
     await run.stop()
     windows, error = await taking
@@ -124,7 +142,8 @@ async def test_only_those_who_are_wanted_are_heard() -> None:
         client = Client(story)
         run = source(client, channel(wanted=wanted, listed=("22",)))
         taking = asyncio.create_task(outcome(run), name="take")
-        await asyncio.to_thread(spoken.wait, 10)
+        await asyncio.to_thread(spoken.wait, 20)
+        await listened_to(client, len(heard))
         await run.stop()
         windows, _ = await taking
         assert [each.user for each in windows] == heard
@@ -172,19 +191,32 @@ def is_empty(listener: Listener, left: threading.Event) -> None:
 
 
 @pytest.mark.parametrize(
-    ("story", "fault", "retryable", "said"),
+    ("story", "impatient", "fault", "retryable", "said"),
     [
-        (refuses, SourceFault.NOT_AUTHORISED, False, "the token is not valid"),
-        (says_nothing, SourceFault.CANNOT_OPEN, True, "no connection to the channel in 0.5 s"),
-        (breaks_off, SourceFault.CANNOT_OPEN, True, "the connection to the channel was lost"),
-        (is_empty, SourceFault.NO_SUCH_STREAM, False, "nobody came into the channel"),
+        (refuses, {}, SourceFault.NOT_AUTHORISED, False, "the token is not valid"),
+        (
+            says_nothing,
+            {"connect_timeout_s": 0.5},
+            SourceFault.CANNOT_OPEN,
+            True,
+            "no connection to the channel in 0.5 s",
+        ),
+        (
+            breaks_off,
+            {"read_timeout_s": 0.5},
+            SourceFault.CANNOT_OPEN,
+            True,
+            "the connection to the channel was lost",
+        ),
+        (is_empty, {}, SourceFault.NO_SUCH_STREAM, False, "nobody came into the channel"),
     ],
 )
 async def test_failures_have_their_numbers(
-    story: Story, fault: SourceFault, retryable: bool, said: str
+    story: Story, impatient: dict[str, float], fault: SourceFault, retryable: bool, said: str
 ) -> None:
     client = Client(story)
-    windows, error = await outcome(source(client, empty_s=1.0))
+    network = PATIENT.model_copy(update=impatient)
+    windows, error = await outcome(source(client, empty_s=1.0, network=network))
     assert windows == []
     assert error is not None
     assert (error.fault, error.retryable, str(error)) == (fault, retryable, said)
@@ -197,10 +229,12 @@ async def test_an_interruption_that_is_over_in_time_is_none() -> None:
         listener.interrupted()
         time.sleep(0.2)
         listener.connected()
-        speak(listener, None, 1.0)
+        # Longer altogether than an interruption may last.
+        speak(listener, None, 2.5)
         listener.failed(REFUSED)
 
-    windows, error = await outcome(source(Client(story), channel(mixed=True)))
+    network = PATIENT.model_copy(update={"read_timeout_s": 2.0})
+    windows, error = await outcome(source(Client(story), channel(mixed=True), network=network))
     assert len(windows) == 1
     assert error is REFUSED
 
@@ -235,14 +269,14 @@ async def test_one_who_leaves_ends_nothing_for_the_others() -> None:
 
 
 async def test_stopping_does_not_wait_for_a_client_that_is_still_joining() -> None:
-    client = Client(says_nothing, join_s=2.0)
+    client = Client(says_nothing, held=True)
     run = source(client)
     taking = asyncio.create_task(outcome(run), name="take")
-    await asyncio.sleep(0.1)
-    began = time.monotonic()
+    await asyncio.to_thread(client.joining.wait, 20)
     await run.stop()
     assert await taking == ([], None)
-    assert time.monotonic() - began < 1.0
+    assert not client.left
+    client.go_on.set()
     assert await asyncio.to_thread(client.wait_left, 10), "it is left when it has joined at last"
 
 
@@ -250,6 +284,6 @@ async def test_a_mistake_in_a_client_is_no_quiet_end() -> None:
     def join(_: Channel, listener: Listener) -> Client:
         raise ZeroDivisionError
 
-    run = RoomSource(join, channel(), Position(), QUICK, name="test")
+    run = RoomSource(join, channel(), Position(), PATIENT, name="test")
     with pytest.raises(ZeroDivisionError):
         await outcome(run)
