@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from pipeline.audio import WINDOW_S, Loss, LostWindow, Window
 from pipeline.rooms.pulled import TOLD_EVERY
-from pipeline.rooms.roster import Ask, Member
+from pipeline.rooms.roster import Ask, Roll
 from pipeline.rooms.voices import MAX_USERS
 from pipeline.source import Position, SourceError, SourceFault
 from tests.support.pulled_room import FOR_EVER, ORIGIN, FakeRoster, House, until
@@ -117,6 +117,18 @@ async def test_a_roster_that_fails_ends_nothing_for_those_who_are_heard() -> Non
     assert house.error is None
 
 
+async def test_entries_that_cannot_be_used_are_told_once_and_again_when_they_change() -> None:
+    house = House(FakeRoster("ann"))
+    house.roster.unusable = 2
+    with capture_logs() as logs:
+        async with house.running():
+            for unusable in (2, 2, 3, 3, 0, 0):
+                house.roster.unusable = unusable
+                await house.roster.asked_again()
+    told = [each for each in logs if each["event"] == "roster_entries_not_usable"]
+    assert [(each["request_id"], each["count"]) for each in told] == [("test", 2), ("test", 3), ("test", 0)]
+
+
 async def test_when_nobody_is_heard_a_roster_that_fails_is_a_lost_connection() -> None:
     house = House(FakeRoster("ann"))
     async with house.running(blind_s=0.1) as source:
@@ -157,10 +169,10 @@ async def test_a_room_into_which_nobody_came_is_none() -> None:
 
 async def test_stopping_waits_for_no_roster() -> None:
     class Slow(FakeRoster):
-        async def members(self, _: Ask) -> Sequence[Member]:
+        async def call(self, _: Ask) -> Roll:
             self.asked += 1
             await asyncio.sleep(FOR_EVER)
-            return []
+            return Roll()
 
     house = House(Slow())
     async with house.running() as source:
