@@ -10,7 +10,7 @@ from pipeline.audio import LostWindow, Window
 from pipeline.report import EventType, Gap, StreamEvent, StreamSpec
 from pipeline.rooms.pulled import PulledRoomSource
 from pipeline.rooms.voices import MAX_USERS
-from pipeline.source import Position, SourceError
+from pipeline.source import OverrunError, Position, SourceError
 from pipeline.stream import GAP_S, Judgement, ReportSink, Stages, Stream, Voice, next_window
 
 MAX_JUDGED = 2 * MAX_USERS
@@ -46,16 +46,21 @@ class RoomStream(Stream):
         """Whether it was told that nobody says any more who is in the room."""
         self._away_since = position.origin and position.origin + heard_s
         """When the connection was lost, in seconds since the epoch; None while there is one."""
+        self._told_until: float | None = None
+        """Where the latest window ended, in seconds since the epoch."""
 
     async def _run_source(self) -> SourceError | None:
         error = await super()._run_source()
         self._blind = False
         if error is not None and self._connected_before and self._away_since is None:
-            self._away_since = self._stages.clock()
+            # A run that nobody took windows from ended when its last one did, long before that is heard of.
+            overrun = isinstance(error, OverrunError)
+            self._away_since = self._told_until if overrun else self._stages.clock()
         return error
 
     async def _tell_gap(self, window: Window | LostWindow) -> None:
         """Tell of the time without a connection, when the first window behind it comes."""
+        self._told_until = max(self._told_until or window.ended_at, window.ended_at)
         away_since, self._away_since = self._away_since, None
         if away_since is not None and window.started_at - away_since >= GAP_S:
             await self._tell(EventType.GAP, gap=Gap(away_since, window.started_at, range(0)))

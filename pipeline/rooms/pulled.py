@@ -126,7 +126,10 @@ class PulledRoomSource(RoomRun):
                 await asyncio.gather(asking, return_exceptions=True)
 
     def _is_left(self) -> bool:
-        """Say whether the room has ended. Raises SourceError when nothing is known of it any more."""
+        """Say whether the room has ended. Raises SourceError when nothing is known of it any more, or nobody
+        takes what is heard.
+        """
+        self._check_overrun()
         self._tell_waiting()
         if self._seated or self._waiting:
             self._see_people()
@@ -221,7 +224,7 @@ class PulledRoomSource(RoomRun):
 
     def _hear(self, member: Member, window: Window | LostWindow) -> None:
         heard = replace(window, index=self._take_index(), user=member.user, slot=window.index)
-        self._handover.put(heard, lossy=True)
+        self._hand_over(self._handover, (heard,))
 
     def _miss(self, member: Member) -> None:
         """Tell that a user is there and cannot be heard."""
@@ -237,7 +240,7 @@ class PulledRoomSource(RoomRun):
 
     def _tell_lost(self, user: str, loss: Loss) -> None:
         lost = LostWindow(self._take_index(), self._origin, 0.0, user, self._place(), loss)
-        self._handover.put(lost, lossy=True)
+        self._hand_over(self._handover, (lost,))
 
     def _place(self) -> int:
         """Which ten seconds of the room's timeline these are."""

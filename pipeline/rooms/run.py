@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from pipeline.audio import LostWindow, Window
 from pipeline.handover import CAPACITY, HandOver
-from pipeline.source import SourceError, SourceFault
+from pipeline.source import OverrunError, SourceError, SourceFault
 
 EMPTY_S = 300.0
 """A room that has nobody to listen to for so long has ended."""
@@ -31,6 +31,7 @@ class RoomRun:
         self._entered_at = 0.0
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
+        self._overrun: OverrunError | None = None
         self.live = True
         """Whether the end of the audio means a lost connection; everybody's leaving does not."""
 
@@ -63,6 +64,19 @@ class RoomRun:
     async def _run(self, handover: HandOver) -> None:
         """Hear the room until it ends or is to be left, then `_finish` the hand-over."""
         raise NotImplementedError
+
+    def _hand_over(self, handover: HandOver, windows: Iterable[Window | LostWindow]) -> None:
+        """Hand windows over. That too many wait is everybody's matter: it ends the run at its next look."""
+        for window in windows:
+            try:
+                handover.put(window, lossy=True)
+            except OverrunError as error:
+                self._overrun = error
+
+    def _check_overrun(self) -> None:
+        """Raise OverrunError when too many windows wait."""
+        if self._overrun is not None:
+            raise self._overrun
 
     def _finish(self, handover: HandOver, error: BaseException | None) -> None:
         """Say how the run ended; of one that was stopped nothing is a failure any more."""

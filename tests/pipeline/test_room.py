@@ -12,7 +12,7 @@ import pytest
 from pipeline.audio import Loss, LostWindow
 from pipeline.report import EventType, Failure, Gap, RiskLevel, StreamSpec, WindowReport
 from pipeline.rooms.channel import Channel
-from pipeline.source import Position, Source, SourceError, SourceFault
+from pipeline.source import OverrunError, Position, Source, SourceError, SourceFault
 from tests.support.pulled_room import FakeRoster, House, until
 from tests.support.room import Room
 from tests.support.streams import (
@@ -131,6 +131,18 @@ async def test_a_lost_connection_is_a_gap_and_silence_is_not(threads: ThreadPool
     assert room.gaps == [Gap(2000.0, 2200.0, range(0))]
     events = [event.type for event in room.sink.events]
     assert events.index(EventType.GAP) == events.index(EventType.RESUMED) + 1
+
+
+async def test_what_came_after_too_many_windows_waited_is_a_gap(threads: ThreadPoolExecutor) -> None:
+    # The clock of this room stands at 2000: long after the run ended, whose windows nobody had taken.
+    first: list[Step] = [voiced_window(0, "11", 3), LostWindow(1, 1000.0, 10.0, "22", 2), OverrunError()]
+    second: list[Step] = [voiced_window(2, "22", 120)]
+    room = Room(Sources(first, second, live=True), stream=SEPARATE, executor=threads)
+    running = asyncio.create_task(room.run(), name="run")
+    await room.sink.wait_for(3)
+    await room.stream.finish()
+    await running
+    assert room.gaps == [Gap(1040.0, 2200.0, range(0))]
 
 
 async def test_after_a_restart_it_goes_on_counting_and_tells_the_gap(threads: ThreadPoolExecutor) -> None:

@@ -10,15 +10,19 @@ import pytest
 from structlog.testing import capture_logs
 
 from pipeline.audio import WINDOW_S, Loss, LostWindow, Window
+from pipeline.handover import MAX_ITEMS
 from pipeline.rooms.pulled import TOLD_EVERY
 from pipeline.rooms.roster import Ask, Roll
 from pipeline.rooms.voices import MAX_USERS
-from pipeline.source import Position, SourceError, SourceFault
+from pipeline.source import OverrunError, Position, SourceError, SourceFault
+from tests.support.listening import take
 from tests.support.pulled_room import FOR_EVER, ORIGIN, FakeRoster, House, until
 from tests.support.streams import Step, spoken_window
 
 pytestmark = pytest.mark.usefixtures("nothing_blocks")
 
+MOST = MAX_ITEMS * MAX_USERS
+"""Windows of a room that may wait."""
 DOWN = SourceError(SourceFault.CANNOT_OPEN, "the roster answers 503")
 BROKEN = SourceError(SourceFault.CANNOT_OPEN, "the connection broke off")
 
@@ -127,6 +131,32 @@ async def test_entries_that_cannot_be_used_are_told_once_and_again_when_they_cha
                 await house.roster.asked_again()
     told = [each for each in logs if each["event"] == "roster_entries_not_usable"]
     assert [(each["request_id"], each["count"]) for each in told] == [("test", 2), ("test", 3), ("test", 0)]
+
+
+async def test_more_windows_than_may_wait_end_the_run_for_all_and_none_is_lost() -> None:
+    many: list[Step] = [LostWindow(index, ORIGIN, 10.0) for index in range(MOST + 10)]
+    last = [*many[MOST - 10 :], spoken_window(MOST + 10, ORIGIN), FOR_EVER]
+    # With pauses, so that the loop goes on; none from before there are too many until the end.
+    script = [
+        each for at in range(0, MOST - 10, 500) for each in (*many[at : min(at + 500, MOST - 10)], 0.001)
+    ]
+    house = House(FakeRoster("ann", "bob"), {"ann": [[*script, *last]]})
+    source = house.source(Position(ORIGIN, 0))
+    windows = source.windows()
+    try:
+        async with asyncio.timeout(20):
+            first = await anext(windows)
+            await until(
+                lambda: len(house.streams) == 2 and all(each.stopped for each in house.streams.values())
+            )
+            others, error = await take(windows)
+    finally:
+        await source.stop()
+    assert isinstance(error, OverrunError)
+    assert sorted(user for user, _ in house.opened) == ["ann", "bob"], "nobody's own stream has failed"
+    taken = [first, *others]
+    assert [each.index for each in taken] == list(range(MOST + 12))
+    assert [each.slot for each in taken if each.user == "ann"] == list(range(MOST + 11))
 
 
 async def test_when_nobody_is_heard_a_roster_that_fails_is_a_lost_connection() -> None:
