@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -95,9 +96,9 @@ class PulledSource:
         handover = self._handover = HandOver(asyncio.get_running_loop())
         if self._stopping:
             return
-        self._thread = threading.Thread(
-            target=self._run, args=(handover,), name=f"pull {self._name}", daemon=True
-        )
+        # What the thread logs is about whom the rest of the stream's log is about.
+        target = partial(contextvars.copy_context().run, self._run, handover)
+        self._thread = threading.Thread(target=target, name=f"pull {self._name}", daemon=True)
         self._thread.start()
         self._watchdog = asyncio.create_task(self._watch(handover, self._thread), name=f"watch {self._name}")
         try:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import structlog
+
 from pipeline.audio import LostWindow, Window
 from pipeline.report import EventType, Gap, StreamEvent, StreamSpec
 from pipeline.rooms.pulled import PulledRoomSource
@@ -107,7 +109,8 @@ class RoomStream(Stream):
         self, voice: Voice, turn: asyncio.Lock, window: Window | LostWindow
     ) -> Judgement:
         async with turn:
-            return await self._judge(voice, window)
+            with structlog.contextvars.bound_contextvars(user=window.user):
+                return await self._judge(voice, window)
 
     async def _tell_all(self, judged: asyncio.Queue[_Judged | StreamEvent | None]) -> None:
         while (item := await judged.get()) is not None:
@@ -117,9 +120,10 @@ class RoomStream(Stream):
             window = item.window
             judgement = await item.judging if item.judging is not None else None
             self._heard_s = max(self._heard_s, window.ended_at - window.origin)
-            await self._sink.advance(Position(window.origin, window.index + 1), self._heard_s)
-            if judgement is not None:
-                await self._tell_judgement(item.voice, window, judgement)
+            with structlog.contextvars.bound_contextvars(user=window.user):
+                await self._sink.advance(Position(window.origin, window.index + 1), self._heard_s)
+                if judgement is not None:
+                    await self._tell_judgement(item.voice, window, judgement)
             item.voice.passed(window)
 
     def _voice_of(self, user: str) -> tuple[Voice, asyncio.Lock]:

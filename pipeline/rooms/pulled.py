@@ -197,7 +197,7 @@ class PulledRoomSource(RoomRun):
     def _seat(self, member: Member) -> None:
         user = PulledUser(member, self._open, self._hear, self._miss, self._backoff)
         self._seated[member.key] = user
-        self._start(self._pull(user), f"pull user of {self._name}")
+        self._start(self._pull(user), f"pull user of {self._name}", member.user)
 
     async def _pull(self, user: PulledUser) -> None:
         try:
@@ -211,10 +211,11 @@ class PulledRoomSource(RoomRun):
 
     def _dismiss(self, key: Key) -> None:
         """Stop listening to a user; what was heard of his last window is still handed over."""
-        self._start(self._seated.pop(key).leave(), f"leave user of {self._name}")
+        self._start(self._seated.pop(key).leave(), f"leave user of {self._name}", key[0])
 
-    def _start(self, work: Coroutine[None, None, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
+    def _start(self, work: Coroutine[None, None, None], name: str, user: str) -> None:
+        with structlog.contextvars.bound_contextvars(user=user):
+            task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

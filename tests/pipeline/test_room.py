@@ -8,7 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
+from config.errors import AudiowardenError
 from pipeline.audio import Loss, LostWindow
 from pipeline.report import EventType, Failure, Gap, RiskLevel, StreamSpec, WindowReport
 from pipeline.rooms.channel import Channel
@@ -16,6 +19,7 @@ from pipeline.source import OverrunError, Position, Source, SourceError, SourceF
 from tests.support.pulled_room import FakeRoster, House, until
 from tests.support.room import Room
 from tests.support.streams import (
+    FakeClips,
     RecordingSink,
     Sources,
     Step,
@@ -163,6 +167,24 @@ async def test_skipped_windows_are_skipped_by_their_place(threads: ThreadPoolExe
     await room.run()
     assert room.indices == [0, 1, 4, 5]
     assert room.sink.positions[-1] == Position(1000.0, 8)
+
+
+@pytest.mark.parametrize(
+    ("made", "event"), [(ValueError("private"), "analysis_crashed"), ("all is well", "clip_not_stored")]
+)
+async def test_the_log_names_the_user(made: str | Exception, event: str, threads: ThreadPoolExecutor) -> None:
+    room = Room(
+        Sources([voiced_window(0, "11", 0), voiced_window(1, "22", 0)], live=False),
+        made,
+        made,
+        clips=FakeClips(AudiowardenError("no room")),
+        stream=SEPARATE,
+        executor=threads,
+    )
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        await room.run()
+    told = [(each["window"], each["user"]) for each in logs if each["event"] == event]
+    assert sorted(told) == [(0, "11"), (1, "22")]
 
 
 async def test_whoever_is_not_listened_to_is_told_as_not_moderated(threads: ThreadPoolExecutor) -> None:

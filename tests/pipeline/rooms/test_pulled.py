@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from pipeline.audio import WINDOW_S, Loss, LostWindow, Window
@@ -54,6 +55,15 @@ async def test_a_stream_is_pulled_again_while_its_user_is_there() -> None:
     assert (lost.loss, lost.slot) == (Loss.UNHEARD, 0), "the second failure in a row is told"
     assert [each.slot for each in house.of("ann") if isinstance(each, Window)] == [0, 1, 2]
     assert sorted(user for user, _ in house.opened) == ["ann"] * 4 + ["bob"]
+
+
+async def test_the_log_names_the_user() -> None:
+    house = House(FakeRoster("ann", "bob"), {"ann": [[BROKEN], [spoken_window(0, ORIGIN), FOR_EVER]]})
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        async with house.running():
+            await house.wait_for(lambda: len(house.taken) == 2)
+    told = [each for each in logs if each["event"] == "room_user_reconnecting"]
+    assert [each["user"] for each in told] == ["ann"]
 
 
 async def test_what_cannot_get_better_is_told_too() -> None:
