@@ -17,6 +17,7 @@ from daemon.contracts.tvu.routes import AUDIO_AT_ONCE, TvuRoutes
 from daemon.contracts.vod.access import Projects
 from daemon.contracts.vod.assets import Assets
 from daemon.contracts.vod.extraction import KIND, Extraction
+from daemon.contracts.vod.gauges import AssetGauges
 from daemon.contracts.vod.registration import Registration
 from daemon.contracts.vod.routes import VodRoutes
 from daemon.exports.exporter import Exporter
@@ -73,6 +74,7 @@ async def recorded_media(
         names = [account.name for account in settings.accounts]
         jobs = DurableJobs(ledger.jobs, ledger.documents, kinds, names, settings.jobs, metrics)
         metrics.collect(JobGauges(jobs))
+        metrics.collect(AssetGauges(assets))
         registration = Registration(assets, stores, addresses)
         vod = VodRoutes(projects, assets, registration, jobs, stores, metrics)
         # Its clients wait for audio.

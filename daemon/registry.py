@@ -193,6 +193,8 @@ class Registry:
             return
         stream_id = call.spec.stream_id
         structlog.contextvars.bind_contextvars(request_id=stream_id)
+        if call.spec.user is not None:
+            structlog.contextvars.bind_contextvars(user=call.spec.user)
         live = self._live.setdefault(stream_id, Live(call.spec.account, call.identity, demand_of(call.spec)))
         sink = StreamSink(call, lease, live, self._outbox, self._metrics, self._admission)
         try:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from pipeline.audio import LostWindow, Window
-from pipeline.source import SourceError, SourceFault
+from pipeline.source import OverrunError
 
 CAPACITY = 3
 """Whole windows that may wait."""
@@ -42,13 +42,11 @@ class HandOver:
         self.lost = 0
 
     def put(self, window: Window | LostWindow, *, lossy: bool) -> None:
-        """Hand a window over, from the thread. Raises SourceError when an hour of them waits."""
+        """Hand a window over, from the thread. Raises OverrunError when an hour of them waits now."""
         with self._changed:
             if not lossy:
                 self.waiting = True
-                self._changed.wait_for(
-                    lambda: self._whole < self._capacity or self._hurried or self._finished
-                )
+                self._changed.wait_for(self._may_go_on)
                 self.waiting = False
             if self._finished:
                 return
@@ -56,10 +54,10 @@ class HandOver:
             self._whole += isinstance(window, Window)
             if self._whole > self._capacity and not self._hurried:
                 self._lose_oldest()
-            overdue = len(self._items) > self._most
+            overdue = len(self._items) > self._most and not self._hurried
         self._wake()
         if overdue:
-            raise SourceError(SourceFault.INVALID_DATA, "an hour of audio came faster than it could be taken")
+            raise OverrunError
 
     def finish(self, error: BaseException | None) -> None:
         """Say that nothing more comes; the first call counts. From any thread."""

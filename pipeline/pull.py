@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -14,11 +15,12 @@ from typing import Self
 import structlog
 
 from config.settings import NetworkSettings
-from pipeline.audio import SAMPLE_RATE_HZ, WINDOW_S, LostWindow, Window
+from pipeline.audio import SAMPLE_RATE_HZ, WINDOW_S, Window
 from pipeline.decode import MediaReader
 from pipeline.handover import HandOver
 from pipeline.network.addresses import AddressPolicy
 from pipeline.readers import FileReader, UrlReader
+from pipeline.run import SourceRun
 from pipeline.source import Position, SourceError
 from pipeline.speech import speech_share
 from pipeline.windows import Cut, WindowCutter
@@ -41,7 +43,7 @@ def abandoned_threads() -> int:
     return len(_abandoned)
 
 
-class PulledSource:
+class PulledSource(SourceRun):
     """One run of a stream that is pulled from an address, or of a recording."""
 
     def __init__(
@@ -58,6 +60,7 @@ class PulledSource:
         """`name` stands in logs and thread names. `clock` gives seconds since the epoch. A `reader` is read
         in place of `url`.
         """
+        super().__init__()
         self._reader = reader or UrlReader(url, policy, network, partial(_tell_bad_packets, name))
         self._position = position
         self._network = network
@@ -85,32 +88,19 @@ class PulledSource:
         """Whether any audio has arrived."""
         return self._reader.progress.first_heard_at is not None
 
-    async def windows(self) -> AsyncIterator[Window | LostWindow]:
-        """Yield windows in order until the audio ends or `stop` is called; raise SourceError on failure.
-
-        May be called once. Leaving the iteration early ends the run.
-        """
-        if self._handover is not None:
-            raise RuntimeError("a source runs once")
-        handover = self._handover = HandOver(asyncio.get_running_loop())
-        if self._stopping:
-            return
-        self._thread = threading.Thread(
-            target=self._run, args=(handover,), name=f"pull {self._name}", daemon=True
-        )
+    def _begin(self, handover: HandOver) -> None:
+        self._handover = handover
+        # What the thread logs is about whom the rest of the stream's log is about.
+        target = partial(contextvars.copy_context().run, self._run, handover)
+        self._thread = threading.Thread(target=target, name=f"pull {self._name}", daemon=True)
         self._thread.start()
         self._watchdog = asyncio.create_task(self._watch(handover, self._thread), name=f"watch {self._name}")
-        try:
-            while (window := await handover.get()) is not None:
-                yield window
-        finally:
-            await self.stop()
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
 
     async def stop(self) -> None:
-        """End the run within a second or so, whatever the remote side does. Safe to call twice.
-
-        The windows that were already heard, the partial one too, can still be taken.
-        """
+        """End the run within a second or so, whatever the remote side does. Safe to call twice."""
         self._stopping = True
         self._reader.cancel()
         if self._handover is None or self._thread is None or self._watchdog is None:

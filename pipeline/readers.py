@@ -33,9 +33,16 @@ class FileReader(MediaReader):
 
     def failure(self, error: Exception) -> SourceError:
         """Say what an error means; trying again never helps."""
-        failure = super().failure(error)
-        if isinstance(error, FileNotFoundError):
+        if not isinstance(error, OSError):
+            failure = super().failure(error)
+        elif isinstance(error, FileNotFoundError):
             failure = SourceError(SourceFault.CANNOT_OPEN, "there is no such file")
+        elif isinstance(error, IsADirectoryError):
+            failure = SourceError(SourceFault.CANNOT_OPEN, "it is a folder, not a recording")
+        elif isinstance(error, PermissionError):
+            failure = SourceError(SourceFault.CANNOT_OPEN, "it may not be read: permission denied")
+        else:
+            failure = SourceError(SourceFault.CANNOT_OPEN, "it cannot be read")
         failure.retryable = False
         return failure
 

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import structlog
+
 from pipeline.audio import LostWindow, Window
 from pipeline.report import EventType, Gap, StreamEvent, StreamSpec
 from pipeline.rooms.pulled import PulledRoomSource
 from pipeline.rooms.voices import MAX_USERS
-from pipeline.source import Position, SourceError
+from pipeline.source import OverrunError, Position, SourceError
 from pipeline.stream import GAP_S, Judgement, ReportSink, Stages, Stream, Voice, next_window
 
 MAX_JUDGED = 2 * MAX_USERS
@@ -46,16 +48,21 @@ class RoomStream(Stream):
         """Whether it was told that nobody says any more who is in the room."""
         self._away_since = position.origin and position.origin + heard_s
         """When the connection was lost, in seconds since the epoch; None while there is one."""
+        self._told_until: float | None = None
+        """Where the latest window ended, in seconds since the epoch."""
 
     async def _run_source(self) -> SourceError | None:
         error = await super()._run_source()
         self._blind = False
         if error is not None and self._connected_before and self._away_since is None:
-            self._away_since = self._stages.clock()
+            # A run that nobody took windows from ended when its last one did, long before that is heard of.
+            overrun = isinstance(error, OverrunError)
+            self._away_since = self._told_until if overrun else self._stages.clock()
         return error
 
     async def _tell_gap(self, window: Window | LostWindow) -> None:
         """Tell of the time without a connection, when the first window behind it comes."""
+        self._told_until = max(self._told_until or window.ended_at, window.ended_at)
         away_since, self._away_since = self._away_since, None
         if away_since is not None and window.started_at - away_since >= GAP_S:
             await self._tell(EventType.GAP, gap=Gap(away_since, window.started_at, range(0)))
@@ -102,7 +109,8 @@ class RoomStream(Stream):
         self, voice: Voice, turn: asyncio.Lock, window: Window | LostWindow
     ) -> Judgement:
         async with turn:
-            return await self._judge(voice, window)
+            with structlog.contextvars.bound_contextvars(user=window.user):
+                return await self._judge(voice, window)
 
     async def _tell_all(self, judged: asyncio.Queue[_Judged | StreamEvent | None]) -> None:
         while (item := await judged.get()) is not None:
@@ -112,9 +120,10 @@ class RoomStream(Stream):
             window = item.window
             judgement = await item.judging if item.judging is not None else None
             self._heard_s = max(self._heard_s, window.ended_at - window.origin)
-            await self._sink.advance(Position(window.origin, window.index + 1), self._heard_s)
-            if judgement is not None:
-                await self._tell_judgement(item.voice, window, judgement)
+            with structlog.contextvars.bound_contextvars(user=window.user):
+                await self._sink.advance(Position(window.origin, window.index + 1), self._heard_s)
+                if judgement is not None:
+                    await self._tell_judgement(item.voice, window, judgement)
             item.voice.passed(window)
 
     def _voice_of(self, user: str) -> tuple[Voice, asyncio.Lock]:

@@ -33,6 +33,13 @@ class SourceError(AudiowardenError):
         self.retryable = retryable
 
 
+class OverrunError(SourceError):
+    """Nobody has taken the windows for so long that no more are kept; what came before can still be taken."""
+
+    def __init__(self, message: str = "an hour of audio came faster than it could be taken") -> None:
+        super().__init__(SourceFault.INVALID_DATA, message)
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where on a stream's timeline a run begins.

@@ -12,6 +12,7 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 from rich.text import Text
 
+from config.errors import AudiowardenError
 from config.load import load_settings
 from config.settings import LogSettings, Settings
 from config.taxonomy import TEXT_RISKS, Taxonomy
@@ -24,9 +25,13 @@ from pipeline.network.addresses import AddressPolicy
 from pipeline.playback import Played, play
 from pipeline.pull import PulledSource
 from pipeline.report import RiskLevel, StreamSpec
-from pipeline.source import Position, Source
+from pipeline.source import Position, Source, SourceError
 
 COLOURS = {RiskLevel.PASS: "green", RiskLevel.REVIEW: "yellow", RiskLevel.REJECT: "red"}
+
+
+class FileError(AudiowardenError):
+    """A file cannot be moderated; the text names it."""
 
 
 def moderate(
@@ -72,6 +77,8 @@ async def _moderate(source: str, language: str, policy: str, settings: Settings)
                         table.add_row(*_row(each, analysis.taxonomy))
                         index = each.window.index
                         progress.update(task, description=f"window {index}, {index * WINDOW_S} s")
+            except SourceError as error:
+                raise error if _is_address(source) else FileError(f"{source}: {error}") from None
             finally:
                 progress.stop()
                 if table.row_count:
@@ -80,11 +87,15 @@ async def _moderate(source: str, language: str, policy: str, settings: Settings)
 
 def _open(source: str, settings: Settings) -> Source:
     """Open a file of this machine or an address; the person at the terminal may read his own network."""
-    if "://" not in source:
+    if not _is_address(source):
         return PulledSource.of_file(Path(source), settings.network)
     return PulledSource(
         source, Position(), AddressPolicy(allow_private=True), settings.network, name="moderate"
     )
+
+
+def _is_address(source: str) -> bool:
+    return "://" in source
 
 
 def _row(played: Played, taxonomy: Taxonomy) -> list[Text]:

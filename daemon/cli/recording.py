@@ -22,8 +22,6 @@ def read_recording(path: Path, network: NetworkSettings, max_minutes: int) -> Sa
     Raises EnrolmentError: it cannot be read, nothing is heard in it, or it lasts longer than `max_minutes`,
     which is noticed without reading the rest.
     """
-    if path.is_dir():
-        raise EnrolmentError("it is a folder, not a recording")
     try:
         samples = asyncio.run(_read(path, network, max_minutes))
     except SourceError as error:

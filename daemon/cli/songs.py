@@ -99,10 +99,19 @@ def remove(name: NameArgument, config: ConfigOption = None, folder: FolderOption
     """Forget a song; a running daemon takes note within seconds."""
     with one_sentence():
         folder = _folder(config, folder)
-        SongIndex.read(folder).remove(name)
+        _without(name, folder)
         with locked(folder):
-            SongIndex.read(folder).remove(name).write(folder)
+            _without(name, folder).write(folder)
     typer.echo(f"{name}: forgotten")
+
+
+def _without(name: str, folder: Path) -> SongIndex:
+    """Raises EnrolmentError that names the folder in which nothing bears the name."""
+    index = SongIndex.read(folder)
+    try:
+        return index.remove(name)
+    except EnrolmentError as error:
+        raise EnrolmentError(f"{folder}: {error}") from None
 
 
 def _folder(config: Path | None, folder: Path | None) -> Path:

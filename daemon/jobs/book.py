@@ -11,8 +11,8 @@ from functools import partial
 from config.settings import JobSettings
 from daemon.jobs.interfaces import JobState, JobStatus, NotUnderstoodError
 from daemon.jobs.item import JobName, group_of
-from daemon.jobs.unreadable import Unreadable
 from daemon.ledger.interfaces import Documents
+from daemon.unreadable import Unreadable
 from daemon.upkeep import DAY_S, STEP, in_steps
 
 ASKED_STEP = 20
@@ -58,7 +58,7 @@ class JobBook:
         self._documents = documents
         self._settings = settings
         self._wall = wall
-        self.unreadable = Unreadable()
+        self.unreadable = Unreadable("stored_job_not_understood")
 
     async def read(self, name: JobName) -> Stored | None:
         """Return what is known of a job; of one that cannot be read, that it failed, in a run before all."""

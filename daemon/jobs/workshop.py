@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -106,10 +106,12 @@ class Workshop:
         except (asyncio.CancelledError, TooLargeError):
             unwanted.set()
             cancel()
-            with suppress(asyncio.CancelledError):
+            try:
+                # A cancellation meanwhile counts for more than a result that is too large.
                 await undisturbed(asyncio.wait((running,)))
-            if not running.cancelled() and (error := running.exception()) is not None:
-                log.debug("job_thread_ended", error=type(error).__name__)
+            finally:
+                if not running.cancelled() and (error := running.exception()) is not None:
+                    log.debug("job_thread_ended", error=type(error).__name__)
             raise
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import mimetypes
+import os
 from collections.abc import Mapping
 from io import FileIO
 
+import structlog
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
@@ -14,6 +17,8 @@ from daemon.storage.addresses import Denial
 from daemon.storage.folder import OBJECTS, FolderStore
 from daemon.storage.interfaces import StorageError
 from daemon.storage.local import LocalClipStore
+
+log = structlog.get_logger()
 
 ANSWERS = {
     Denial.FORGED: (403, "the address of this {what} is not one that was given out"),
@@ -44,9 +49,22 @@ class OpenFile(web.FileResponse):
         self._file = file
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send it, whole or the `Range` asked for."""
+        """Send it, whole or the `Range` asked for; end the connection where the file has become too short."""
         with self._file:
-            return await super().prepare(request)
+            writer = await super().prepare(request)
+            if request.method == "GET" and self.status in (200, 206):
+                await self._check_length()
+        return writer
+
+    async def _check_length(self) -> None:
+        """Else the reader, who was promised more than there is now, would wait for the rest."""
+        content_range = self.headers.get("Content-Range", "")
+        last = content_range.partition("-")[2].partition("/")[0]
+        promised = int(last) + 1 if last else self.content_length or 0
+        size = (await asyncio.to_thread(os.fstat, self._file.fileno())).st_size
+        if size < promised:
+            log.error("file_cut_short_while_sent", promised_bytes=promised, bytes=size)
+            self.force_close()
 
 
 class ClipRoutes:

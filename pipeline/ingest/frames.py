@@ -19,7 +19,7 @@ import numpy as np
 from config.errors import AudiowardenError
 from pipeline.audio import SAMPLE_RATE_HZ, WINDOW_S, WINDOW_SAMPLES, Loss, LostWindow, Window
 from pipeline.rooms.channel import Channel
-from pipeline.source import Position, SourceError, SourceFault
+from pipeline.source import OverrunError, Position, SourceError, SourceFault
 
 HEADER = struct.Struct("!BQII")
 """Kind, number of the source (0: the process itself), bytes of facts, bytes of samples."""
@@ -186,6 +186,7 @@ def failure_frame(number: int, error: SourceError, *, live: bool) -> Frame:
         "fault": int(error.fault),
         "message": str(error)[:MAX_MESSAGE_CHARS],
         "retryable": error.retryable,
+        "overrun": isinstance(error, OverrunError),
         "live": live,
     }
     return Frame(Kind.FAILED, number, facts)
@@ -195,6 +196,8 @@ def failure_of(frame: Frame) -> SourceError:
     """Return what `failure_frame` was given; raise FrameError."""
     fault = frame.integer_of("fault", min(SourceFault), max(SourceFault))
     message = frame.text_of("message")[:MAX_MESSAGE_CHARS]
+    if frame.truth_of("overrun"):
+        return OverrunError(message)
     return SourceError(SourceFault(fault), message, retryable=frame.truth_of("retryable"))
 
 

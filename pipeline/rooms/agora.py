@@ -184,7 +184,7 @@ class AgoraMembership:
                 return
             status = self._connection.get_local_user().subscribe_audio(user)
         if status != 0:
-            log.warning("agora_user_not_subscribed", status=status)
+            log.warning("agora_user_not_subscribed", user=user, status=status)
 
     def leave(self) -> None:
         """Leave; nothing is told any more once this returns."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 
 import structlog
@@ -12,7 +12,7 @@ import structlog
 from pipeline.audio import WINDOW_S, Loss, LostWindow, Window
 from pipeline.handover import HandOver
 from pipeline.retry import Backoff
-from pipeline.rooms.roster import Ask, Member, PulledRoom
+from pipeline.rooms.roster import Ask, Member, PulledRoom, Roll
 from pipeline.rooms.run import EMPTY_S, RoomRun
 from pipeline.rooms.user import PulledUser
 from pipeline.rooms.voices import MAX_USERS, SEAT_S
@@ -73,6 +73,8 @@ class PulledRoomSource(RoomRun):
         self._answered_at: float | None = None
         """When the roster answered last, by `time.monotonic()`."""
         self._failures = 0
+        self._unusable = 0
+        """Entries of the roster's last answer that could not be used."""
         self._handover: HandOver
 
     @property
@@ -103,7 +105,7 @@ class PulledRoomSource(RoomRun):
     async def _follow(self) -> None:
         """Ask who is there until the run is stopped or the room ends. Raises SourceError."""
         due = time.monotonic()
-        asking: asyncio.Task[Sequence[Member]] | None = None
+        asking: asyncio.Task[Roll] | None = None
         try:
             while not self._stopping.is_set():
                 if asking is not None:
@@ -113,8 +115,8 @@ class PulledRoomSource(RoomRun):
                 elif (left_s := due - time.monotonic()) > 0:
                     await self._nap(min(TICK_S, left_s))
                 else:
-                    members = self._room.roster.members(self._ask)
-                    asking = asyncio.create_task(members, name=f"roster {self._name}")
+                    roll = self._room.roster.call(self._ask)
+                    asking = asyncio.create_task(roll, name=f"roster {self._name}")
                 if self._answered_at is not None and self._is_left():
                     return
         finally:
@@ -124,7 +126,10 @@ class PulledRoomSource(RoomRun):
                 await asyncio.gather(asking, return_exceptions=True)
 
     def _is_left(self) -> bool:
-        """Say whether the room has ended. Raises SourceError when nothing is known of it any more."""
+        """Say whether the room has ended. Raises SourceError when nothing is known of it any more, or nobody
+        takes what is heard.
+        """
+        self._check_overrun()
         self._tell_waiting()
         if self._seated or self._waiting:
             self._see_people()
@@ -134,11 +139,11 @@ class PulledRoomSource(RoomRun):
                 raise SourceError(SourceFault.CANNOT_OPEN, "the roster does not answer, and nobody is heard")
         return self._is_over()
 
-    def _take_answer(self, asking: asyncio.Task[Sequence[Member]]) -> float:
+    def _take_answer(self, asking: asyncio.Task[Roll]) -> float:
         """Listen to those who are there; return when to ask again. Raises SourceError for the first one."""
         every_s = self._room.roster.ask_every_s
         try:
-            members = asking.result()
+            roll = asking.result()
         except SourceError as error:
             if self._answered_at is None:
                 raise
@@ -155,7 +160,10 @@ class PulledRoomSource(RoomRun):
         if self._answered_at is None:
             self._enter_room()
         self._answered_at, self._failures = time.monotonic(), 0
-        self._settle({member.key: member for member in self._room.others(members)})
+        if roll.unusable != self._unusable:
+            self._unusable = roll.unusable
+            log.warning("roster_entries_not_usable", request_id=self._name, count=roll.unusable)
+        self._settle({member.key: member for member in self._room.others(roll.members)})
         return every_s
 
     def _settle(self, here: Mapping[Key, Member]) -> None:
@@ -189,7 +197,7 @@ class PulledRoomSource(RoomRun):
     def _seat(self, member: Member) -> None:
         user = PulledUser(member, self._open, self._hear, self._miss, self._backoff)
         self._seated[member.key] = user
-        self._start(self._pull(user), f"pull user of {self._name}")
+        self._start(self._pull(user), f"pull user of {self._name}", member.user)
 
     async def _pull(self, user: PulledUser) -> None:
         try:
@@ -203,10 +211,11 @@ class PulledRoomSource(RoomRun):
 
     def _dismiss(self, key: Key) -> None:
         """Stop listening to a user; what was heard of his last window is still handed over."""
-        self._start(self._seated.pop(key).leave(), f"leave user of {self._name}")
+        self._start(self._seated.pop(key).leave(), f"leave user of {self._name}", key[0])
 
-    def _start(self, work: Coroutine[None, None, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
+    def _start(self, work: Coroutine[None, None, None], name: str, user: str) -> None:
+        with structlog.contextvars.bound_contextvars(user=user):
+            task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -216,7 +225,7 @@ class PulledRoomSource(RoomRun):
 
     def _hear(self, member: Member, window: Window | LostWindow) -> None:
         heard = replace(window, index=self._take_index(), user=member.user, slot=window.index)
-        self._handover.put(heard, lossy=True)
+        self._hand_over(self._handover, (heard,))
 
     def _miss(self, member: Member) -> None:
         """Tell that a user is there and cannot be heard."""
@@ -232,7 +241,7 @@ class PulledRoomSource(RoomRun):
 
     def _tell_lost(self, user: str, loss: Loss) -> None:
         lost = LostWindow(self._take_index(), self._origin, 0.0, user, self._place(), loss)
-        self._handover.put(lost, lossy=True)
+        self._hand_over(self._handover, (lost,))
 
     def _place(self) -> int:
         """Which ten seconds of the room's timeline these are."""

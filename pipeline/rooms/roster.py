@@ -7,11 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote
 
-import structlog
-
 from pipeline.source import SourceError, SourceFault
-
-log = structlog.get_logger()
 
 MAX_MEMBERS = 1000
 """Streams of one room that a roster may name."""
@@ -40,6 +36,15 @@ class Member:
         return self.user, self.stream
 
 
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """Who is in a room, as its roster answered."""
+
+    members: tuple[Member, ...] = ()
+    unusable: int = 0
+    """Entries that were left out, because nobody can be pulled by what they say."""
+
+
 class Roster(Protocol):
     """Says who is in a room now."""
 
@@ -47,7 +52,7 @@ class Roster(Protocol):
     def ask_every_s(self) -> float:
         """How often it may be asked."""
 
-    async def members(self, ask: Ask) -> Sequence[Member]:
+    async def call(self, ask: Ask) -> Roll:
         """Return everybody whose stream is to be pulled; nobody while there is no such room.
 
         Raises SourceError.
@@ -67,12 +72,12 @@ class ListedRoster:
     url: str = field(repr=False)
     ask_every_s: float = ASK_EVERY_S
 
-    async def members(self, ask: Ask) -> Sequence[Member]:
+    async def call(self, ask: Ask) -> Roll:
         """Return everybody of the list. Raises SourceError."""
-        return members_of(await ask(self.url), "userId", "streamId", "url")
+        return roll_of(await ask(self.url), "userId", "streamId", "url")
 
 
-def members_of(listed: object, user: str, stream: str, url: str = "") -> list[Member]:
+def roll_of(listed: object, user: str, stream: str, url: str = "") -> Roll:
     """Read a list of streams whose fields have these names, each stream once. Raises SourceError.
 
     An entry that cannot be used is left out: whoever chooses such an id for himself must not hide the others.
@@ -84,9 +89,7 @@ def members_of(listed: object, user: str, stream: str, url: str = "") -> list[Me
     found = [member for each in listed if (member := _member(each, user, stream, url)) is not None]
     if listed and not found:
         raise malformed("has no entry with a usable id and address")
-    if len(found) < len(listed):
-        log.warning("roster_entries_not_usable", count=len(listed) - len(found))
-    return list({member.key: member for member in found}.values())
+    return Roll(tuple({member.key: member for member in found}.values()), len(listed) - len(found))
 
 
 def malformed(what: str) -> SourceError:

@@ -5,64 +5,65 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Iterable
 from typing import Any
 
 from pipeline.audio import LostWindow, Window
 from pipeline.handover import CAPACITY, HandOver
-from pipeline.source import SourceError, SourceFault
+from pipeline.run import SourceRun
+from pipeline.source import OverrunError, SourceError, SourceFault
 
 EMPTY_S = 300.0
 """A room that has nobody to listen to for so long has ended."""
 
 
-class RoomRun:
+class RoomRun(SourceRun):
     """What a `Source` of a room is, whichever way it hears the room: `_run` says that."""
 
     def __init__(self, name: str, voices: int, empty_s: float) -> None:
         """`name` stands in logs; so many users may have windows waiting at the same time; a room that has
         been empty for `empty_s` has ended.
         """
+        super().__init__(CAPACITY * voices)
         self._name = name
-        self._voices_at_once = voices
         self._empty_s = empty_s
         self._peopled_at: float | None = None
         """When somebody to be listened to was there last, by `time.monotonic()`."""
         self._entered_at = 0.0
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
+        self._overrun: OverrunError | None = None
         self.live = True
         """Whether the end of the audio means a lost connection; everybody's leaving does not."""
 
-    async def windows(self) -> AsyncIterator[Window | LostWindow]:
-        """Yield windows as they are complete until the room ends or `stop` is called; raise SourceError.
-
-        May be called once. Leaving the iteration early ends the run.
-        """
-        if self._running is not None:
-            raise RuntimeError("a source runs once")
-        if self._stopping.is_set():
-            return
-        handover = HandOver(asyncio.get_running_loop(), CAPACITY * self._voices_at_once)
-        self._running = asyncio.create_task(self._run(handover), name=f"room {self._name}")
-        try:
-            while (window := await handover.get()) is not None:
-                yield window
-        finally:
-            await self.stop()
-
     async def stop(self) -> None:
-        """End the run within a second or so, whatever the remote side does. Safe to call twice.
-
-        The windows that were already heard, the partial ones too, can still be taken.
-        """
+        """End the run within a second or so, whatever the remote side does. Safe to call twice."""
         self._stopping.set()
         if self._running is not None:
             await asyncio.wait((self._running,))
 
+    def _begin(self, handover: HandOver) -> None:
+        self._running = asyncio.create_task(self._run(handover), name=f"room {self._name}")
+
+    def _is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
     async def _run(self, handover: HandOver) -> None:
         """Hear the room until it ends or is to be left, then `_finish` the hand-over."""
         raise NotImplementedError
+
+    def _hand_over(self, handover: HandOver, windows: Iterable[Window | LostWindow]) -> None:
+        """Hand windows over. That too many wait is everybody's matter: it ends the run at its next look."""
+        for window in windows:
+            try:
+                handover.put(window, lossy=True)
+            except OverrunError as error:
+                self._overrun = error
+
+    def _check_overrun(self) -> None:
+        """Raise OverrunError when too many windows wait."""
+        if self._overrun is not None:
+            raise self._overrun
 
     def _finish(self, handover: HandOver, error: BaseException | None) -> None:
         """Say how the run ended; of one that was stopped nothing is a failure any more."""

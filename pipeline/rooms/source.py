@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from config.settings import NetworkSettings
-from pipeline.audio import LostWindow, Window
 from pipeline.handover import HandOver
 from pipeline.rooms.channel import Channel, Join, Membership
 from pipeline.rooms.ears import Ears
@@ -75,8 +74,8 @@ class RoomSource(RoomRun):
             if membership is not None:
                 await self._leave(membership)
             if voices is not None:
-                self._take(voices, handover)
                 handover.hurry()
+                self._take(voices, handover)
                 self._hand_over(handover, voices.flush())
         finally:
             self._finish(handover, error)
@@ -149,7 +148,8 @@ class RoomSource(RoomRun):
             raise SourceError(SourceFault.CANNOT_OPEN, text)
 
     def _check(self) -> None:
-        """Raise SourceError when we are out of the channel, or were for too long."""
+        """Raise SourceError when we are out of the channel, were for too long, or too many windows wait."""
+        self._check_overrun()
         if self._ears.error is not None:
             raise self._ears.error
         since = self._ears.interrupted_at
@@ -180,10 +180,6 @@ class RoomSource(RoomRun):
             self._see_people()
         self._hand_over(handover, voices.overdue(self._clock()))
         return new
-
-    def _hand_over(self, handover: HandOver, windows: Iterable[Window | LostWindow]) -> None:
-        for window in windows:
-            handover.put(window, lossy=True)
 
     async def _leave(self, membership: Membership) -> None:
         leaving = asyncio.create_task(asyncio.to_thread(membership.leave), name=f"leave {self._name}")

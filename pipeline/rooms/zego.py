@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from pipeline.rooms.roster import Ask, Member, malformed, members_of
+from pipeline.rooms.roster import Ask, Roll, malformed, roll_of
 from pipeline.source import SourceError, SourceFault
 
 ASK_EVERY_S = 11.0
@@ -37,14 +36,14 @@ class ZegoRoster:
     test: bool = False
     ask_every_s: float = ASK_EVERY_S
 
-    async def members(self, ask: Ask) -> Sequence[Member]:
+    async def call(self, ask: Ask) -> Roll:
         """Return whose streams are sent in the room. Raises SourceError."""
         answer = await ask(f"{self.api_url}?{urlencode(self._query())}")
         code = answer.get("Code") if isinstance(answer, dict) else None
         if not isinstance(answer, dict) or isinstance(code, bool) or not isinstance(code, int):
             raise malformed("has no code")
         if code in NO_SUCH_ROOM:
-            return []
+            return Roll()
         if code != SUCCESS:
             again = code not in NOT_AUTHORISED
             fault = SourceFault.CANNOT_OPEN if again else SourceFault.NOT_AUTHORISED
@@ -52,7 +51,7 @@ class ZegoRoster:
         data = answer.get("Data")
         if not isinstance(data, dict):
             raise malformed("has no data")
-        return members_of(data.get("StreamList") or [], "UserId", "StreamId")
+        return roll_of(data.get("StreamList") or [], "UserId", "StreamId")
 
     def _query(self) -> dict[str, str | int]:
         """What is asked, signed: MD5, in hexadecimal digits, of AppId, nonce, secret and time in a row."""

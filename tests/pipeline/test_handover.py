@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.audio import WINDOW_SAMPLES, LostWindow, Window
 from pipeline.handover import CAPACITY, MAX_ITEMS, HandOver
-from pipeline.source import SourceError
+from pipeline.source import OverrunError
 from tests.support.media_server import wait_until
 
 
@@ -112,8 +112,12 @@ async def test_a_consumer_that_is_gone_ends_the_run() -> None:
     handover = HandOver(asyncio.get_running_loop())
     for index in range(MAX_ITEMS):
         handover.put(window(index), lossy=True)
-    with pytest.raises(SourceError, match="an hour of audio"):
+    with pytest.raises(OverrunError, match="an hour of audio"):
         handover.put(window(MAX_ITEMS), lossy=True)
+    handover.hurry()
+    handover.put(window(MAX_ITEMS + 1), lossy=True)
+    handover.finish(None)
+    assert [item.index for item in await everything(handover)] == list(range(MAX_ITEMS + 2))
 
 
 def test_a_closed_loop_is_no_reason_to_fail() -> None:

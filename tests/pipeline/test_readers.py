@@ -10,7 +10,7 @@ import pytest
 
 from config.settings import NetworkSettings
 from pipeline.network.addresses import AddressPolicy
-from pipeline.readers import UrlReader
+from pipeline.readers import FileReader, UrlReader
 from pipeline.source import SourceFault
 from tests.support.flv_tags import AUDIO, rewrite
 from tests.support.listening import listen, no_matter
@@ -100,6 +100,21 @@ def test_sound_that_begins_later(folder: Path, wav: Path) -> None:
     heard = listen(film)
     assert heard.error is None
     assert heard.seconds == pytest.approx(5, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError(), "there is no such file"),
+        (IsADirectoryError(), "it is a folder, not a recording"),
+        (PermissionError(), "it may not be read: permission denied"),
+        (OSError(), "it cannot be read"),
+        (ValueError(), "the data is in no format that can be read"),
+    ],
+)
+def test_of_a_file_it_is_said_as_of_a_file(error: Exception, said: str) -> None:
+    failure = FileReader(Path("a.wav"), lambda _: None).failure(error)
+    assert (str(failure), failure.retryable) == (said, False)
 
 
 def test_no_such_file(folder: Path) -> None:

@@ -8,14 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
+from config.errors import AudiowardenError
 from pipeline.audio import Loss, LostWindow
 from pipeline.report import EventType, Failure, Gap, RiskLevel, StreamSpec, WindowReport
 from pipeline.rooms.channel import Channel
-from pipeline.source import Position, Source, SourceError, SourceFault
+from pipeline.source import OverrunError, Position, Source, SourceError, SourceFault
 from tests.support.pulled_room import FOR_EVER, FakeRoster, House, until
 from tests.support.room import Room
 from tests.support.streams import (
+    FakeClips,
     RecordingSink,
     Sources,
     Step,
@@ -140,6 +144,18 @@ async def test_a_lost_connection_is_a_gap_and_silence_is_not(threads: ThreadPool
     assert events.index(EventType.GAP) == events.index(EventType.RESUMED) + 1
 
 
+async def test_what_came_after_too_many_windows_waited_is_a_gap(threads: ThreadPoolExecutor) -> None:
+    # The clock of this room stands at 2000: long after the run ended, whose windows nobody had taken.
+    first: list[Step] = [voiced_window(0, "11", 3), LostWindow(1, 1000.0, 10.0, "22", 2), OverrunError()]
+    second: list[Step] = [voiced_window(2, "22", 120)]
+    room = Room(Sources(first, second, live=True), stream=SEPARATE, executor=threads)
+    running = asyncio.create_task(room.run(), name="run")
+    await room.sink.wait_for(3)
+    await room.stream.finish()
+    await running
+    assert room.gaps == [Gap(1040.0, 2200.0, range(0))]
+
+
 async def test_after_a_restart_it_goes_on_counting_and_tells_the_gap(threads: ThreadPoolExecutor) -> None:
     sources = Sources([voiced_window(9, "11", 30)], live=False)
     room = Room(sources, stream=SEPARATE, position=Position(1000.0, 9), heard_s=123.0, executor=threads)
@@ -158,6 +174,24 @@ async def test_skipped_windows_are_skipped_by_their_place(threads: ThreadPoolExe
     await room.run()
     assert room.indices == [0, 1, 4, 5]
     assert room.sink.positions[-1] == Position(1000.0, 8)
+
+
+@pytest.mark.parametrize(
+    ("made", "event"), [(ValueError("private"), "analysis_crashed"), ("all is well", "clip_not_stored")]
+)
+async def test_the_log_names_the_user(made: str | Exception, event: str, threads: ThreadPoolExecutor) -> None:
+    room = Room(
+        Sources([voiced_window(0, "11", 0), voiced_window(1, "22", 0)], live=False),
+        made,
+        made,
+        clips=FakeClips(AudiowardenError("no room")),
+        stream=SEPARATE,
+        executor=threads,
+    )
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        await room.run()
+    told = [(each["window"], each["user"]) for each in logs if each["event"] == event]
+    assert sorted(told) == [(0, "11"), (1, "22")]
 
 
 async def test_whoever_is_not_listened_to_is_told_as_not_moderated(threads: ThreadPoolExecutor) -> None:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pipeline.audio import LostWindow, Window
 from pipeline.retry import Backoff
 from pipeline.rooms.pulled import PulledRoomSource
-from pipeline.rooms.roster import Ask, Member, PulledRoom
+from pipeline.rooms.roster import Ask, Member, PulledRoom, Roll
 from pipeline.source import Position, SourceError
 from tests.support.streams import FakeSource, Step, spoken_window
 
@@ -33,13 +33,14 @@ class FakeRoster:
     def __init__(self, *users: str) -> None:
         self.users: Sequence[str] = users
         self.error: SourceError | None = None
+        self.unusable = 0
         self.asked = 0
 
-    async def members(self, _: Ask) -> Sequence[Member]:
+    async def call(self, _: Ask) -> Roll:
         self.asked += 1
         if self.error is not None:
             raise self.error
-        return [Member(user, user) for user in self.users]
+        return Roll(tuple(Member(user, user) for user in self.users), self.unusable)
 
     async def asked_again(self) -> None:
         """Wait until what is said now has been heard."""

@@ -24,6 +24,7 @@ from daemon.contracts.errors import plain_errors
 from daemon.contracts.vod.access import Projects
 from daemon.contracts.vod.assets import Assets
 from daemon.contracts.vod.extraction import KIND, Extraction
+from daemon.contracts.vod.gauges import AssetGauges
 from daemon.contracts.vod.registration import Registration
 from daemon.contracts.vod.routes import VodRoutes
 from daemon.exports.sources import Sources
@@ -173,6 +174,7 @@ class House:
     root: Path
     jobs: DurableJobs
     ledger: SqliteLedger
+    metrics: Metrics
 
 
 @asynccontextmanager
@@ -213,6 +215,7 @@ async def house(
             metrics,
             backoff=QUICK,
         )
+        metrics.collect(AssetGauges(assets))
         registration = Registration(assets, stores, addresses)
         app = web.Application(middlewares=[plain_errors])
         VodRoutes(projects, assets, registration, jobs, stores, metrics).add_to(app)
@@ -222,7 +225,7 @@ async def house(
         await outbox.start()
         running = asyncio.create_task(jobs.run(), name="jobs") if working else None
         try:
-            yield House(f"http://127.0.0.1:{runner.addresses[0][1]}", root, jobs, ledger)
+            yield House(f"http://127.0.0.1:{runner.addresses[0][1]}", root, jobs, ledger, metrics)
         finally:
             await runner.cleanup()
             await jobs.drain(0)

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from daemon.contracts.places import BucketName, RegionName
 from daemon.exports.export import AUDIO_FORMS
 from daemon.storage.interfaces import RefusedError
-from daemon.storage.keys import checked_bucket, checked_key
+from daemon.storage.keys import checked_key
 from pipeline.offline.audio import MAX_CUT_S
 
 MAX_DURATION_MS = round(MAX_CUT_S * 1000)
@@ -31,13 +32,6 @@ def _path(value: str) -> str:
     if "\\" in path:
         raise PydanticCustomError("path", "should be a path without backslashes")
     return path
-
-
-def _bucket(value: str) -> str:
-    try:
-        return checked_bucket(value) if value else ""
-    except RefusedError:
-        raise PydanticCustomError("bucket", "should be the name of a bucket") from None
 
 
 def _name(value: str) -> str:
@@ -78,9 +72,6 @@ EpochMs = Annotated[float, Field(allow_inf_nan=False, ge=0, le=MAX_EPOCH_MS)]
 DurationMs = Annotated[float, Field(allow_inf_nan=False, gt=0, le=MAX_DURATION_MS)]
 OffsetMs = Annotated[float, Field(allow_inf_nan=False, ge=-MAX_DURATION_MS, le=MAX_DURATION_MS)]
 ClockText = Annotated[str, StringConstraints(max_length=16), AfterValidator(_clock)]
-RegionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{0,64}$")]
-BucketName = Annotated[str, AfterValidator(_bucket)]
-"""Empty: none."""
 
 
 class Part(BaseModel):

@@ -10,8 +10,9 @@ from urllib.parse import unquote_to_bytes
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
 from daemon.contracts.body import BodyError, parse_json
+from daemon.contracts.places import BucketName, RegionName
 from daemon.contracts.tvu.replies import RefusedError, explain
-from daemon.contracts.tvu.schema import UNUSABLE, BucketName, Part, RegionName
+from daemon.contracts.tvu.schema import UNUSABLE, Part
 from daemon.storage.interfaces import Location, Place
 
 FIELD = "storage_info"

@@ -7,17 +7,37 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from config.errors import AudiowardenError
+from daemon.contracts.vod.messages import MetaData
 from daemon.exports.export import MediaSource, WebAddress
 from daemon.ledger.interfaces import Documents
 from daemon.storage.interfaces import Location, Place
+from daemon.unreadable import Unreadable
 
 KIND = "vod.asset"
 AUDIO_FOLDER = Place(Location(), "extracted-audio")
 """Under the media root: audio of assets that are at an address, unless another place was asked for."""
+
+
+class UnreadableAssetError(AudiowardenError):
+    """Another version of the program wrote the asset down, and this one cannot read it.
+
+    Another daemon of a cluster may be of the version that can.
+    """
+
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The media asset was written by another version of this program, in a form that this one does "
+            "not know."
+        )
 
 
 class AssetStatus(StrEnum):
@@ -81,11 +101,19 @@ class Asset:
 
     @classmethod
     def read(cls, body: bytes) -> Asset:
-        """Read what `write` wrote; what a later version has added is left out."""
-        document = json.loads(body)
-        known = {each.name: document[each.name] for each in fields(cls) if each.name in document}
-        places = {name: _place(document[name]) for name in PLACES}
-        return cls(**{**known, **places, "status": AssetStatus(document["status"])})
+        """Read what `write` wrote; what a later version has added is left out.
+
+        Raises UnreadableAssetError.
+        """
+        try:
+            document = json.loads(body)
+            stored = document.get("meta_data", {})
+            known = {each: stored[each] for each in _META_FIELDS & stored.keys()}
+            meta_data = MetaData.model_validate(known).model_dump(exclude_none=True) if stored else {}
+            places = {name: _place(document[name]) for name in PLACES}
+            return _FIELDS.validate_python({**document, **places, "meta_data": meta_data})
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise UnreadableAssetError from None
 
     def write(self) -> bytes:
         """Return it as JSON."""
@@ -97,10 +125,15 @@ PLACES = ("place", "output")
 """The fields of an asset that are places; in its document their locations are no objects of their own."""
 
 
-def _place(document: Mapping[str, str] | None) -> Place | None:
+_FIELDS = TypeAdapter(Asset)
+_META_FIELDS = MetaData.model_fields.keys()
+
+
+def _place(document: Mapping[str, str] | None) -> dict[str, Any] | None:
+    """Return what a place is made of."""
     if document is None:
         return None
-    return Place(Location(document["bucket"], document["region"]), document["key"])
+    return {"location": {each: document[each] for each in ("bucket", "region")}, "key": document["key"]}
 
 
 def _document(place: Place | None) -> dict[str, str] | None:
@@ -114,15 +147,25 @@ class Assets:
         """`clock` gives epoch seconds."""
         self._documents = documents
         self._clock = clock
+        self._unreadable = Unreadable("stored_asset_not_understood")
+
+    @property
+    def not_understood(self) -> int:
+        """How many assets other versions left that this one cannot read, since its start."""
+        return self._unreadable.counts.total()
 
     def now(self) -> float:
         """Return epoch seconds, as assets count them."""
         return self._clock()
 
     async def get(self, account: str, asset_id: str) -> Asset | None:
-        """Return an account's asset."""
+        """Return an account's asset. Raises UnreadableAssetError."""
         body = await self._documents.get(KIND, account, asset_id)
-        return None if body is None else Asset.read(body)
+        try:
+            return None if body is None else Asset.read(body)
+        except UnreadableAssetError:
+            self._unreadable.note(f"{KIND} {account}", asset_id)
+            raise
 
     async def register(self, account: str, asset: Asset) -> None:
         """Keep an asset, unless there is one with this id."""

@@ -32,7 +32,7 @@ REFUSALS = {
     "408": "The body did not arrive in time.",
     "413": "The body is larger than 1 MiB.",
     "429": "Too many requests, or too many extractions wait.",
-    "503": "The ledger or the store is away: try later.",
+    "503": "The ledger or the store is away, or another version of the daemon wrote the asset: try later.",
 }
 
 

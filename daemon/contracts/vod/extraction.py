@@ -12,7 +12,7 @@ import structlog
 from config.errors import AudiowardenError
 from daemon.contracts.vod import replies
 from daemon.contracts.vod.access import Projects
-from daemon.contracts.vod.assets import Asset, Assets, AssetStatus
+from daemon.contracts.vod.assets import Asset, Assets, AssetStatus, UnreadableAssetError
 from daemon.contracts.vod.formats import FORMS, container_of
 from daemon.contracts.vod.messages import AudioExtractComplete, AudioExtractInfo, EventMetaData, MetaData
 from daemon.exports.sources import Sources
@@ -109,7 +109,13 @@ class Extraction:
 
     async def ended(self, job: Job, state: JobState) -> None:
         """Keep what has become of the asset, and send the event of it."""
-        asset = await self._assets.get(job.account, job.key)
+        try:
+            asset = await self._assets.get(job.account, job.key)
+        except UnreadableAssetError as error:
+            # Left as it is to the version that can read it; whoever waits for the end hears of it.
+            if state.status is not JobStatus.CANCELLED:
+                await self._tell(job, _unreadable(job.key, str(error)))
+            return
         if asset is None:
             return
         if state.status is JobStatus.CANCELLED:
@@ -162,6 +168,12 @@ class Extraction:
             url=url,
             meta_data=EventMetaData(play_type=meta_data.pack_type.lower(), **asset.meta_data),
         )
+
+
+def _unreadable(asset_id: str, reason: str) -> Asset:
+    """Return what is known of audio whose document cannot be read."""
+    code = replies.UNREADABLE.code
+    return Asset(asset_id, "", 0.0, 0.0, AssetStatus.FAILED, error_code=code, error_msg=reason)
 
 
 def _meta_data(audio_format: str, made: WholeAudio, size: int) -> MetaData:

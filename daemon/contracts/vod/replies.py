@@ -49,6 +49,12 @@ THROTTLED = Fault(429, "APIG.0308", "Too many requests: try later.", "请求过�
 AWAY = Fault(
     503, "VOD.10051", "The service is not available just now: try later.", "服务暂不可用，请稍后重试。"
 )
+UNREADABLE = Fault(
+    503,
+    "VOD.10051",
+    "The media asset was written by another version of this program, in a form that this one does not know.",
+    "该媒资由本程序的其他版本写入，当前版本无法读取。",
+)
 INTERNAL = Fault(500, "VOD.10051", "The service failed.", "内部错误。")
 
 

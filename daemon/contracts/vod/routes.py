@@ -16,7 +16,7 @@ from daemon.accounts import Account
 from daemon.contracts.body import BodyError, BodyFault, parse_json_object, read_body
 from daemon.contracts.vod import replies
 from daemon.contracts.vod.access import Projects
-from daemon.contracts.vod.assets import Asset, Assets, AssetStatus, audio_asset_id
+from daemon.contracts.vod.assets import Asset, Assets, AssetStatus, UnreadableAssetError, audio_asset_id
 from daemon.contracts.vod.details import CATEGORIES, describe
 from daemon.contracts.vod.extraction import KIND
 from daemon.contracts.vod.formats import AUDIO_FORMATS, FORMS, container_of
@@ -108,6 +108,8 @@ class VodRoutes:
             detail = "" if fault is replies.LATE else f"{error}."
         except JobsFullError as error:
             fault, detail = replies.THROTTLED, f"{error}."
+        except UnreadableAssetError:
+            fault, detail = replies.UNREADABLE, ""
         except LedgerError as error:
             tell("ledger_unavailable", error, request_id=request_id)
             fault, detail = replies.AWAY, ""
@@ -162,6 +164,8 @@ class VodRoutes:
                 made_from=source.asset_id,
             ),
         )
+        # Said now: one that is there from before may be one that no extraction can read.
+        await self._assets.get(account.name, audio_id)
         wish = {"asset_id": source.asset_id, "format": asked.format}
         # Whoever asks once more after the end gets a new extraction, and an event of its end.
         await self._jobs.submit(KIND, account.name, audio_id, wish, again=True)

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from daemon.contracts.places import BucketName, RegionName
 from daemon.contracts.vod.formats import AUDIO_FORMATS, AudioFormat
 from daemon.storage.interfaces import RefusedError
-from daemon.storage.keys import checked_bucket, checked_key
+from daemon.storage.keys import checked_key
 
 MAX_TITLE_BYTES = 128
 MAX_DESCRIPTION_BYTES = 1024
@@ -36,13 +37,6 @@ def _key(text: str) -> str:
         raise PydanticCustomError("key", "{reason}", {"reason": str(error)}) from None
 
 
-def _bucket(text: str) -> str:
-    try:
-        return checked_bucket(text) if text else ""
-    except RefusedError as error:
-        raise PydanticCustomError("bucket", "{reason}", {"reason": str(error)}) from None
-
-
 def _folder(text: str) -> str:
     trimmed = text.strip("/")
     return _key(trimmed) if trimmed else ""
@@ -51,8 +45,6 @@ def _folder(text: str) -> str:
 AssetId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Key = Annotated[str, AfterValidator(_key)]
 Folder = Annotated[str, AfterValidator(_folder)]
-Bucket = Annotated[str, AfterValidator(_bucket)]
-Region = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{0,64}$")]
 
 
 class Part(BaseModel):
@@ -93,8 +85,8 @@ class ExtractAudioRequest(Part):
 class FileAddress(Part):
     """An object in a store; without a bucket it is under the local media root."""
 
-    bucket: Bucket = ""
-    location: Region = ""
+    bucket: BucketName = ""
+    location: RegionName = ""
     """Its region."""
     object: Key
 
@@ -113,7 +105,7 @@ class CreateAssetRequest(_NewAsset):
 
     url: Annotated[str, StringConstraints(min_length=1, max_length=MAX_URL)] | None = None
     input: FileAddress | None = None
-    output_bucket: Bucket = ""
+    output_bucket: BucketName = ""
     output_path: Folder = ""
 
     @model_validator(mode="after")

@@ -43,7 +43,8 @@ def test_moderate_takes_an_address_of_the_persons_own_network(insult: Path, tmp_
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("no-such-file.wav", "there is no such file"),
+        ("no-such-file.wav", "audiowarden: no-such-file.wav: there is no such file"),
+        (".", "audiowarden: .: it is a folder, not a recording"),
         ("ftp://host/x", "must begin with"),
         ("http://127.0.0.1:1/x.mp3", "refuses the connection"),
     ],

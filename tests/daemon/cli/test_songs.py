@@ -57,7 +57,9 @@ def test_songs_are_enrolled_shown_and_forgotten(media: Path, enrolled: Path) -> 
     assert SongIndex.read(enrolled).names == {"second"}
     again = run(enrolled, "remove", "First")
     assert again.returncode == 1
-    assert "nothing is enrolled as 'First'" in again.stderr
+    assert again.stderr == (
+        f"audiowarden: {enrolled}: nothing is enrolled as 'First': `audiowarden songs list` shows the names\n"
+    )
 
 
 def test_an_empty_list_says_where_it_looked(tmp_path: Path) -> None:

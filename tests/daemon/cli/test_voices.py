@@ -60,7 +60,7 @@ def test_a_person_is_enrolled_shown_and_forgotten(media: Path, enrolled: Path) -
     again = run(enrolled, "remove", "Joe")
     assert again.returncode == 1
     assert again.stderr == (
-        "audiowarden: nobody is enrolled as 'Joe': `audiowarden voices list` shows the names\n"
+        f"audiowarden: {enrolled}: nobody is enrolled as 'Joe': `audiowarden voices list` shows the names\n"
     )
 
 

@@ -72,6 +72,27 @@ async def test_a_result_that_grows_too_large_is_ended(tmp_path: Path, workshop: 
     workshop.close()
 
 
+async def test_who_is_cancelled_while_a_large_result_is_ended_is_cancelled(workshop: Workshop) -> None:
+    def work(_: Callable[[], bool]) -> None:
+        result.write_bytes(bytes(LIMIT_BYTES + 1))
+        let_go.wait(10)
+        ended.set()
+
+    found, let_go, ended = threading.Event(), threading.Event(), threading.Event()
+    async with workshop.bench() as bench:
+        result = bench / "result"
+        task = asyncio.create_task(workshop.run(work, found.set, result))
+        await until(found.is_set)
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not ended.is_set()
+        let_go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended.is_set()
+    workshop.close()
+
+
 @pytest.mark.parametrize("size", [LIMIT_BYTES, LIMIT_BYTES + 1])
 async def test_a_result_that_was_written_quickly_is_looked_at_too(workshop: Workshop, size: int) -> None:
     async with workshop.bench() as bench:

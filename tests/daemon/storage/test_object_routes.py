@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from structlog.testing import capture_logs
 from yarl import URL
 
 from daemon.contracts.errors import plain_errors
@@ -110,6 +112,28 @@ async def test_what_takes_the_place_of_a_file_is_not_served(
     good = await place.store.address("a.mp3", 60)
     async with client.get(good, headers={"Accept-Encoding": "gzip"}) as answer:
         assert (answer.status, await answer.read()) == (200, FILM)
+
+
+@pytest.mark.parametrize("asked", ["", "bytes=1000-"])
+async def test_a_file_that_is_cut_short_while_it_is_sent_ends_the_connection(
+    place: Place, client: aiohttp.ClientSession, asked: str
+) -> None:
+    await put(place.store, "a.mp3", FILM)
+    # More than the sockets' buffers hold, so that it cannot have been sent when it is cut.
+    os.truncate(place.root / "a.mp3", 200_000_000)
+    headers = {"Range": asked} if asked else {}
+    with capture_logs() as logs:
+        async with client.get(await place.store.address("a.mp3", 60), headers=headers) as answer:
+            assert answer.content_length == 200_000_000 - (1000 if asked else 0)
+            os.truncate(place.root / "a.mp3", 500_000)
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await answer.read()
+    [told] = [each for each in logs if each["log_level"] == "error"]
+    assert (told["event"], told["promised_bytes"], told["bytes"]) == (
+        "file_cut_short_while_sent",
+        200_000_000,
+        500_000,
+    )
 
 
 async def test_what_is_not_to_be_fetched(place: Place, client: aiohttp.ClientSession) -> None:

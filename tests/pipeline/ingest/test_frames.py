@@ -26,7 +26,7 @@ from pipeline.ingest.frames import (
     read_frame,
 )
 from pipeline.rooms.channel import MAX_LISTED_USERS, Channel, Wanted
-from pipeline.source import Position, SourceError, SourceFault
+from pipeline.source import OverrunError, Position, SourceError, SourceFault
 from tests.support.speech import noise
 
 LIVE = {"live": True}
@@ -65,6 +65,8 @@ async def test_a_lost_window_a_failure_and_a_position_arrive() -> None:
     error = SourceError(SourceFault.NO_AUDIO, "the stream has no audio", retryable=False)
     got = failure_of(await across(failure_frame(1, error, live=False)))
     assert (got.fault, str(got), got.retryable) == (SourceFault.NO_AUDIO, "the stream has no audio", False)
+    assert type(got) is SourceError
+    assert type(failure_of(await across(failure_frame(1, OverrunError(), live=True)))) is OverrunError
     for position in (Position(), Position(1_700_000_000.5, 12)):
         frame = await across(open_frame(1, "rtmp://live.test/ä/b", "name", position))
         assert position_of(frame) == position
@@ -151,15 +153,20 @@ async def test_a_window_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None
         item_of(frame)
 
 
+FAILED = {"fault": 3001, "message": "x", "retryable": True, "overrun": False}
+
+
 def test_other_facts_that_cannot_be_are_refused() -> None:
     with pytest.raises(FrameError):
         item_of(Frame(Kind.WINDOW, 1, {**WINDOW, "heard_s": 0.0}))
     with pytest.raises(FrameError):
-        failure_of(Frame(Kind.FAILED, 1, {"fault": 2999, "message": "x", "retryable": True}))
+        failure_of(Frame(Kind.FAILED, 1, {**FAILED, "fault": 2999}))
     with pytest.raises(FrameError):
-        failure_of(Frame(Kind.FAILED, 1, {"fault": 3001, "message": 5, "retryable": True}))
+        failure_of(Frame(Kind.FAILED, 1, {**FAILED, "message": 5}))
     with pytest.raises(FrameError):
-        failure_of(Frame(Kind.FAILED, 1, {"fault": 3001, "message": "x", "retryable": 1}))
+        failure_of(Frame(Kind.FAILED, 1, {**FAILED, "retryable": 1}))
+    with pytest.raises(FrameError):
+        failure_of(Frame(Kind.FAILED, 1, {**FAILED, "overrun": None}))
     with pytest.raises(FrameError, match="too long"):
         open_frame(1, "x" * MAX_FACTS_BYTES, "name", Position()).encode()
 

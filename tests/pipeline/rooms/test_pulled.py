@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from pipeline.audio import WINDOW_S, Loss, LostWindow, Window
+from pipeline.handover import MAX_ITEMS
 from pipeline.rooms.pulled import TOLD_EVERY
-from pipeline.rooms.roster import Ask, Member
+from pipeline.rooms.roster import Ask, Roll
 from pipeline.rooms.voices import MAX_USERS
-from pipeline.source import Position, SourceError, SourceFault
+from pipeline.source import OverrunError, Position, SourceError, SourceFault
+from tests.support.listening import take
 from tests.support.pulled_room import FOR_EVER, ORIGIN, FakeRoster, House, until
 from tests.support.streams import Step, spoken_window
 
 pytestmark = pytest.mark.usefixtures("nothing_blocks")
 
+MOST = MAX_ITEMS * MAX_USERS
+"""Windows of a room that may wait."""
 DOWN = SourceError(SourceFault.CANNOT_OPEN, "the roster answers 503")
 BROKEN = SourceError(SourceFault.CANNOT_OPEN, "the connection broke off")
 
@@ -49,6 +54,15 @@ async def test_a_stream_is_pulled_again_while_its_user_is_there() -> None:
     assert (lost.loss, lost.slot) == (Loss.UNHEARD, 0), "the second failure in a row is told"
     assert [each.slot for each in house.of("ann") if isinstance(each, Window)] == [0, 1, 2]
     assert sorted(user for user, _ in house.opened) == ["ann"] * 4 + ["bob"]
+
+
+async def test_the_log_names_the_user() -> None:
+    house = House(FakeRoster("ann", "bob"), {"ann": [[BROKEN], [spoken_window(0, ORIGIN), FOR_EVER]]})
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        async with house.running():
+            await house.wait_for(lambda: len(house.taken) == 2)
+    told = [each for each in logs if each["event"] == "room_user_reconnecting"]
+    assert [each["user"] for each in told] == ["ann"]
 
 
 async def test_what_cannot_get_better_is_told_too() -> None:
@@ -116,6 +130,44 @@ async def test_a_roster_that_fails_ends_nothing_for_those_who_are_heard() -> Non
     assert house.error is None
 
 
+async def test_entries_that_cannot_be_used_are_told_once_and_again_when_they_change() -> None:
+    house = House(FakeRoster("ann"))
+    house.roster.unusable = 2
+    with capture_logs() as logs:
+        async with house.running():
+            for unusable in (2, 2, 3, 3, 0, 0):
+                house.roster.unusable = unusable
+                await house.roster.asked_again()
+    told = [each for each in logs if each["event"] == "roster_entries_not_usable"]
+    assert [(each["request_id"], each["count"]) for each in told] == [("test", 2), ("test", 3), ("test", 0)]
+
+
+async def test_more_windows_than_may_wait_end_the_run_for_all_and_none_is_lost() -> None:
+    many: list[Step] = [LostWindow(index, ORIGIN, 10.0) for index in range(MOST + 10)]
+    last = [*many[MOST - 10 :], spoken_window(MOST + 10, ORIGIN), FOR_EVER]
+    # With pauses, so that the loop goes on; none from before there are too many until the end.
+    script = [
+        each for at in range(0, MOST - 10, 500) for each in (*many[at : min(at + 500, MOST - 10)], 0.001)
+    ]
+    house = House(FakeRoster("ann", "bob"), {"ann": [[*script, *last]]})
+    source = house.source(Position(ORIGIN, 0))
+    windows = source.windows()
+    try:
+        async with asyncio.timeout(20):
+            first = await anext(windows)
+            await until(
+                lambda: len(house.streams) == 2 and all(each.stopped for each in house.streams.values())
+            )
+            others, error = await take(windows)
+    finally:
+        await source.stop()
+    assert isinstance(error, OverrunError)
+    assert sorted(user for user, _ in house.opened) == ["ann", "bob"], "nobody's own stream has failed"
+    taken = [first, *others]
+    assert [each.index for each in taken] == list(range(MOST + 12))
+    assert [each.slot for each in taken if each.user == "ann"] == list(range(MOST + 11))
+
+
 async def test_when_nobody_is_heard_a_roster_that_fails_is_a_lost_connection() -> None:
     house = House(FakeRoster("ann"))
     async with house.running(blind_s=0.1) as source:
@@ -156,10 +208,10 @@ async def test_a_room_into_which_nobody_came_is_none() -> None:
 
 async def test_stopping_waits_for_no_roster() -> None:
     class Slow(FakeRoster):
-        async def members(self, _: Ask) -> Sequence[Member]:
+        async def call(self, _: Ask) -> Roll:
             self.asked += 1
             await asyncio.sleep(FOR_EVER)
-            return []
+            return Roll()
 
     house = House(Slow())
     async with house.running() as source:

@@ -6,9 +6,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from structlog.testing import capture_logs
 
-from pipeline.rooms.roster import MAX_MEMBERS, Ask, ListedRoster, Member, PulledRoom, Roster
+from pipeline.rooms.roster import MAX_MEMBERS, Ask, ListedRoster, Member, PulledRoom, Roll, Roster
 from pipeline.rooms.zego import ZegoRoster
 from pipeline.source import SourceError, SourceFault
 from tests.support.zego_api import ZegoApi
@@ -32,14 +31,15 @@ async def test_a_list_names_users_and_their_streams_as_it_likes() -> None:
         {"userId": "cleo", "name": "Cleo", "streamId": "", "url": None},
         "ann",
     ]
-    assert await LISTED.members(answering(listed)) == [
+    members = (
         Member("ann", "ann"),
         Member("4294967295", "4294967295"),
         Member("bob", "bob-screen"),
         Member("bob", "bob-camera", "rtmp://cdn.test/bob?sign=1"),
         Member("cleo", "cleo"),
-    ]
-    assert await LISTED.members(answering([])) == []
+    )
+    assert await LISTED.call(answering(listed)) == Roll(members)
+    assert await LISTED.call(answering([])) == Roll()
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ async def test_a_list_names_users_and_their_streams_as_it_likes() -> None:
 )
 async def test_another_answer_is_no_list(answer: object) -> None:
     with pytest.raises(SourceError, match="the roster's answer") as caught:
-        await LISTED.members(answering(answer))
+        await LISTED.call(answering(answer))
     assert (caught.value.fault, caught.value.retryable) == (SourceFault.INVALID_DATA, True)
 
 
@@ -82,9 +82,7 @@ async def test_another_answer_is_no_list(answer: object) -> None:
     ],
 )
 async def test_who_has_an_odd_id_does_not_hide_the_others(odd: object) -> None:
-    with capture_logs() as logs:
-        assert await LISTED.members(answering(["ann", odd])) == [Member("ann", "ann")]
-    assert [(each["event"], each["count"]) for each in logs] == [("roster_entries_not_usable", 1)]
+    assert await LISTED.call(answering(["ann", odd])) == Roll((Member("ann", "ann"),), unusable=1)
 
 
 def zego(secret: str = "s3cret", **changes: Any) -> ZegoRoster:
@@ -102,17 +100,14 @@ async def test_zego_answers_who_signs_as_its_documents_say() -> None:
         asked.append(query)
         return api.reply(query)
 
-    assert await zego().members(ask) == [], "a room without users is taken down"
+    assert await zego().call(ask) == Roll(), "a room without users is taken down"
     api.rooms["r&1"] = [("ann", "s-1"), ("ann", "s-2"), ("bob", "s-3")]
-    assert await zego(test=True).members(ask) == [
-        Member("ann", "s-1"),
-        Member("ann", "s-2"),
-        Member("bob", "s-3"),
-    ]
+    members = (Member("ann", "s-1"), Member("ann", "s-2"), Member("bob", "s-3"))
+    assert await zego(test=True).call(ask) == Roll(members)
     assert [query["IsTest"] for query in asked] == ["false", "true"]
     assert asked[0]["SignatureNonce"] != asked[1]["SignatureNonce"]
     with pytest.raises(SourceError) as caught:
-        await zego("wrong").members(ask)
+        await zego("wrong").call(ask)
     assert (caught.value.fault, caught.value.retryable) == (SourceFault.NOT_AUTHORISED, False)
 
 
@@ -133,12 +128,12 @@ async def test_what_zego_answers_otherwise_is_a_failure_that_passes(
     answer: object, fault: SourceFault
 ) -> None:
     with pytest.raises(SourceError) as caught:
-        await zego().members(answering(answer))
+        await zego().call(answering(answer))
     assert (caught.value.fault, caught.value.retryable) == (fault, True)
 
 
 async def test_a_room_of_zego_that_nobody_sends_in_is_empty() -> None:
-    assert await zego().members(answering({"Code": 0, "Data": {"StreamList": None}})) == []
+    assert await zego().call(answering({"Code": 0, "Data": {"StreamList": None}})) == Roll()
 
 
 def pulled(roster: Roster, template: str) -> PulledRoom:

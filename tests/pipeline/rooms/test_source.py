@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from config.settings import NetworkSettings
-from pipeline.audio import LostWindow, Window
+from pipeline.audio import WINDOW_SAMPLES, LostWindow, Window
+from pipeline.handover import MAX_ITEMS
 from pipeline.rooms.channel import Channel, Listener, Wanted
 from pipeline.rooms.source import RoomSource
-from pipeline.source import Position, SourceError, SourceFault
+from pipeline.source import OverrunError, Position, SourceError, SourceFault
 from tests.support.listening import take
 from tests.support.media_server import wait_until
 from tests.support.speech import tone
@@ -148,6 +149,28 @@ async def test_only_those_who_are_wanted_are_heard() -> None:
         windows, _ = await taking
         assert [each.user for each in windows] == heard
         assert client.subscribed == heard
+
+
+async def test_more_windows_than_may_wait_end_the_run_and_none_is_lost() -> None:
+    count = MAX_ITEMS + 10
+
+    def story(listener: Listener, _: threading.Event) -> None:
+        listener.connected()
+        for _number in range(count):
+            listener.heard(None, bytes(2 * WINDOW_SAMPLES))
+
+    client = Client(story)
+    run = source(client, channel(mixed=True))
+    windows = run.windows()
+    try:
+        async with asyncio.timeout(20):
+            first = await anext(windows)
+            await asyncio.to_thread(client.wait_left, 15)
+            others, error = await take(windows)
+    finally:
+        await run.stop()
+    assert isinstance(error, OverrunError)
+    assert [each.index for each in (first, *others)] == list(range(count))
 
 
 async def test_what_was_heard_comes_before_the_failure() -> None:
