@@ -24,13 +24,12 @@ import h5py
 import numpy as np
 from faster_whisper import decode_audio
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
+from benchmarks.layers import INT8, INT32, Layers, floats
 from models.hearing import conditioned
 from models.onnx import OnnxModel
 from models.voice.gender_network import BANDS, PATCH_FRAMES, InaGenderNetwork
 
-OPSET, IR_VERSION = 13, 8
 EPSILON = 1e-3
 """Of the batch normalisation (the model_config attribute of the file, as the layers below)."""
 CONVOLUTIONS, DENSE_LAYERS = 5, 5
@@ -42,39 +41,21 @@ PATCHES_ZERO = 128
 """The byte that stands for 0 in a patch, whose values have both signs; behind a rectifier it is 0."""
 
 
-class Graph:
-    """Nodes in a row, and the stretches of the weights' file that they need."""
+class Graph(Layers):
+    """Layers whose numbers are stretches of the weights' file."""
 
     def __init__(self, weights: h5py.File, file_name: str) -> None:
-        self.nodes: list[NodeProto] = []
-        self.tensors: list[TensorProto] = []
+        super().__init__()
         self._file_name = file_name
         self._arrays: dict[str, h5py.Dataset] = {}
         weights["model_weights"].visititems(self._note)
 
-    def add(self, kind: str, *inputs: str, **attributes: object) -> str:
-        """Append a layer and return the name of its output."""
-        output = f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-        return output
-
-    def array(self, layer: str, name: str) -> str:
+    def stored(self, layer: str, name: str) -> str:
         """Return the name of an array of the file, which becomes an input of a node."""
         label = f"{layer}/{name}"
         data = self._arrays[label]
-        tensor = TensorProto(name=label, data_type=TensorProto.FLOAT, dims=data.shape)
-        tensor.data_location = TensorProto.EXTERNAL
         place = {"location": self._file_name, "offset": data.id.get_offset(), "length": data.nbytes}
-        for key, value in place.items():
-            tensor.external_data.add(key=key, value=str(value))
-        self.tensors.append(tensor)
-        return label
-
-    def constant(self, value: object, kind: type[np.generic] = np.float32) -> str:
-        """Return the name of a number, or of some, that the graph itself holds."""
-        label = f"constant_{len(self.tensors)}"
-        self.tensors.append(numpy_helper.from_array(np.array(value, kind), label))
-        return label
+        return self.array(label, data.shape, **place)
 
     def normalised(self, values: str, number: int) -> str:
         """Append a batch normalisation and a rectifier."""
@@ -90,17 +71,17 @@ class Graph:
         gamma, beta, mean, variance = self._normalisation(number)
         gain = self.add("Div", gamma, self.add("Sqrt", self.add("Add", variance, self.constant(EPSILON))))
         # Keras has the channels last.
-        kernel = self.add("Transpose", self.array(layer, "kernel"), perm=[3, 2, 0, 1])
+        kernel = self.add("Transpose", self.stored(layer, "kernel"), perm=[3, 2, 0, 1])
         kernel = self.add("Mul", kernel, self.add("Reshape", gain, self.constant([-1, 1, 1, 1], np.int64)))
-        bias = self.add("Sub", self.array(layer, "bias"), mean)
+        bias = self.add("Sub", self.stored(layer, "bias"), mean)
         bias = self.add("Add", self.add("Mul", bias, gain), beta)
         if range_ is not None:
             largest = self.add("ReduceMax", self.add("Abs", kernel), axes=[1, 2, 3], keepdims=0)
             scale = self.add("Div", largest, self.constant(LARGEST_WEIGHT))
-            zero = self.add("Cast", self.add("Mul", scale, self.constant(0.0)), to=TensorProto.INT8)
+            zero = self.add("Cast", self.add("Mul", scale, self.constant(0.0)), to=INT8)
             kernel = self._in_bytes(kernel, scale, zero, axis=0)
             scale = self.add("Mul", scale, self.constant(range_))
-            whole = self.add("Cast", self.add("Round", self.add("Div", bias, scale)), to=TensorProto.INT32)
+            whole = self.add("Cast", self.add("Round", self.add("Div", bias, scale)), to=INT32)
             bias = self.add("DequantizeLinear", whole, scale, axis=0)
         return self.add("Relu", self.add("Conv", values, kernel, bias))
 
@@ -114,7 +95,7 @@ class Graph:
 
     def _normalisation(self, number: int) -> list[str]:
         layer = f"batch_normalization_{number}"
-        return [self.array(layer, name) for name in ("gamma", "beta", "moving_mean", "moving_variance")]
+        return [self.stored(layer, name) for name in ("gamma", "beta", "moving_mean", "moving_variance")]
 
     def _note(self, path: str, item: object) -> None:
         if isinstance(item, h5py.Dataset):
@@ -145,23 +126,13 @@ def build(weights: h5py.File, file_name: str, ranges: Sequence[float] | None) ->
     values = graph.add("Flatten", values)
     for number in range(1, DENSE_LAYERS + 1):
         layer = f"dense_{number}"
-        values = graph.add("Gemm", values, graph.array(layer, "kernel"), graph.array(layer, "bias"))
+        values = graph.add("Gemm", values, graph.stored(layer, "kernel"), graph.stored(layer, "bias"))
         if number < DENSE_LAYERS:
             values = graph.normalised(values, CONVOLUTIONS + number)
-    outputs = [_floats(values, 2)]
+    told = [floats(values, "n", 2)]
     if ranges is None:
-        outputs += [_floats(each, "channels", "frames", "bands") for each in made]
-    whole = helper.make_graph(
-        graph.nodes, "gender", [_floats("patches", 1, PATCH_FRAMES, BANDS)], outputs, graph.tensors
-    )
-    model = helper.make_model(
-        whole,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="audiowarden",
-    )
-    written: bytes = model.SerializeToString()
-    return written
+        told += [floats(each, "n", "channels", "frames", "bands") for each in made]
+    return graph.written("gender", floats("patches", "n", 1, PATCH_FRAMES, BANDS), told)
 
 
 def measure(weights: Path, graph: bytes, voices: Path) -> list[float]:
@@ -176,10 +147,6 @@ def measure(weights: Path, graph: bytes, voices: Path) -> list[float]:
         raise SystemExit(f"{voices} has no recordings named f-*.wav or m-*.wav")
     first, *others = np.max(largest, axis=0).tolist()
     return [first / (255 - PATCHES_ZERO), *(each / 255 for each in others)]
-
-
-def _floats(name: str, *shape: int | str) -> ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])
 
 
 def main() -> None:
