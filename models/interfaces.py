@@ -75,7 +75,7 @@ class AudioSpanDetector(Protocol):
     """Finds speech, singing and music; blocking, thread-safe, tens of milliseconds a window."""
 
     def detect(self, samples: Samples) -> AudioSpans:
-        """Return the spans within `samples`."""
+        """Return the spans within `samples`. Raises RecognitionError."""
 
 
 class SoundTagger(Protocol):

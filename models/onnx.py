@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,23 @@ WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 class OnnxModel:
     """A network with one input. Thread-safe; a call keeps to the thread that makes it."""
 
-    def __init__(self, path: Path, graph: bytes | None = None) -> None:
+    def __init__(
+        self, path: Path, graph: bytes | None = None, arrays: Mapping[str, NDArray[np.float32]] | None = None
+    ) -> None:
         """Load the weights. Raises WeightsError that names the file and what to do.
 
-        `graph` is the network where `path` is not one but a file beside which it finds its weights.
+        `graph` is the network where `path` is not one but a file beside which it finds its weights; those$
+        `arrays` holds, by name, it takes from there.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         options.add_session_config_entry(WEIGHTS_FOLDER, str(path.parent))
+        # The session reads them as long as it lives.
+        self._given = {
+            name: onnxruntime.OrtValue.ortvalue_from_numpy(each) for name, each in (arrays or {}).items()
+        }
+        options.add_external_initializers(list(self._given), list(self._given.values()))
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path) if graph is None else graph, options, providers=["CPUExecutionProvider"]

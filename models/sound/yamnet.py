@@ -24,19 +24,25 @@ INPUT_SCALE, INPUT_ZERO = 0.047937885, 144
 OUTPUT_SCALE, OUTPUT_ZERO = 0.75654173, 190
 """How the quantised model's bytes stand for log-mel values and for logits."""
 
+AUDIO_SHAPE = b"\x05audio\x12\x16\n\x14\x08\x02\x12\x10\n\x02"
+LAST_SHAPE = b"/model/Constant_output_0J\x10"
+ANY_BATCH = {AUDIO_SHAPE + b"\x08\x01": AUDIO_SHAPE + b"\x12\x00", LAST_SHAPE + b"\x01": LAST_SHAPE + b"\x00"}
+"""Where the network's file fixes its batch to one patch, and what makes it take any number: the input's first
+dimension (a value of 1 becomes an empty name, onnx.proto's TensorShapeProto), and the shape before the last
+layer (1 becomes Reshape's 0: as it was). One run for a window takes three fifths of the time of eleven, and
+returns the same bytes.
+"""
+
 LARGEST_LOGIT = 30.0
 """Beyond, a probability is 0 or 1 in float32, and its exponential need not be taken."""
 
 
 class YamnetTagger:
-    """A SoundTagger; eleven patches of 0.96 s take 10 to 20 ms of one core.
-
-    One by one: the network's input is fixed to a batch of one.
-    """
+    """A SoundTagger; eleven patches of 0.96 s take 8 to 12 ms of one core."""
 
     def __init__(self, folder: Path) -> None:
         """Load the weights in `folder`. Raises WeightsError."""
-        self._model = OnnxModel(folder / "model.onnx")
+        self._model = OnnxModel(folder / "model.onnx", _graph(folder / "model.onnx"))
         self.classes = _read_classes(folder / "classes.csv")
         """Display names by index."""
         self._window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
@@ -49,11 +55,11 @@ class YamnetTagger:
         """
         patches = self._patches(samples)
         quantised = np.clip(np.rint(patches / INPUT_SCALE) + INPUT_ZERO, 0, 255).astype(np.uint8)
-        scores = np.empty((len(patches), CLASSES), np.float32)
-        for number, patch in enumerate(quantised):
-            [logits] = self._model.run(patch[np.newaxis, np.newaxis])
-            values = (logits.reshape(-1).astype(np.float32) - OUTPUT_ZERO) * OUTPUT_SCALE
-            scores[number] = 1.0 / (1.0 + np.exp(-np.clip(values, -LARGEST_LOGIT, LARGEST_LOGIT)))
+        if not len(quantised):
+            return np.zeros((0, CLASSES), np.float32)
+        [logits] = self._model.run(quantised[:, np.newaxis])
+        values = (logits.astype(np.float32) - OUTPUT_ZERO) * OUTPUT_SCALE
+        scores: Scores = 1.0 / (1.0 + np.exp(-np.clip(values, -LARGEST_LOGIT, LARGEST_LOGIT)))
         return scores
 
     def _patches(self, samples: Samples) -> Samples:
@@ -71,6 +77,17 @@ class YamnetTagger:
         if rest >= MIN_REST_FRAMES:
             patches = np.concatenate([patches, log_mel[np.newaxis, -PATCH_FRAMES:]])
         return patches
+
+
+def _graph(path: Path) -> bytes:
+    """Return the network's file for batches of any size. Raises WeightsError."""
+    try:
+        graph = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"cannot read {path}: {error}; run `audiowarden models fetch yamnet`") from None
+    for one, any_number in ANY_BATCH.items():
+        graph = graph.replace(one, any_number)
+    return graph
 
 
 def _read_classes(path: Path) -> tuple[str, ...]:

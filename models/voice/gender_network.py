@@ -13,7 +13,7 @@ from models.onnx import OnnxModel
 from models.sound.mel import framed, mel_bands, mel_filters
 
 GRAPH_FILE = "gender_network.onnx"
-"""The layers without their numbers, made by `benchmarks/graph_gender.py`, which says how."""
+"""The layers, nearly without their numbers, made by `benchmarks/graph_gender.py`, which says how."""
 WINDOW, HOP, FFT, BANDS = 400, 160, 512, 24
 LOW_HZ, HIGH_HZ = 100.0, 8_000.0
 PRE_EMPHASIS = 0.97
@@ -30,11 +30,12 @@ MIN_SPEECH_S = 1.0
 
 
 class InaGenderNetwork:
-    """A GenderTeller: the network of Ina's inaSpeechSegmenter; a window takes about 15 ms of one core.
+    """A GenderTeller: the network of Ina's inaSpeechSegmenter; a window takes about 7 ms of one core.
 
     Five convolutions and five dense layers, trained on 2,284 speakers of French radio and television
     (D. Doukhan et al. 2018, "An open-source speaker gender detection framework for monitoring gender
-    equality", ICASSP).
+    equality", ICASSP). The convolutions count in bytes: of 422 stretches of speech, clean and disturbed, that
+    moved the log odds by 0.07 in the middle and by 0.65 at most, where they spread by 7.5.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,11 +52,14 @@ class InaGenderNetwork:
         """
         if len(samples) < MIN_SPEECH_S * SAMPLE_RATE_HZ:
             return None
-        [logits] = self._model.run(self._patches(samples))
+        [logits] = self._model.run(self.patches(samples))
         return float((logits[:, 0] - logits[:, 1]).mean())
 
-    def _patches(self, samples: Samples) -> NDArray[np.float32]:
-        """Log mel bands of up to MOST_PATCHES patches, each of mean 0 and spread 1: (patches, 1, 68, 24)."""
+    def patches(self, samples: Samples) -> NDArray[np.float32]:
+        """Return the log mel bands of up to MOST_PATCHES patches, each of mean 0 and spread 1.
+
+        Shape (patches, 1, 68, 24).
+        """
         # SIDEKIT emphasises frame by frame; only a frame's first sample differs, and its weight is 0.
         sharpened = np.append(samples[:1], samples[1:] - np.float32(PRE_EMPHASIS) * samples[:-1])
         frames = framed(sharpened, WINDOW, HOP)
