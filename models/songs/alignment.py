@@ -32,7 +32,8 @@ class Alignment:
 
     `aligned` pairs of peaks fit at one lag and `speed`, `expected` ones at the fuller of the other lags;
     `aligned_now` and `expected_now` are those in the part of the window that counts. `place` lies in the
-    recording that fits: the middle of the window may not, where the recording begins or ends in it.
+    recording that fits: the middle of the window may not, where the recording begins or ends in it. `pitches`
+    is how many half semitones the aligned pairs are of, counted as if each had as many.
     """
 
     aligned: int
@@ -41,6 +42,7 @@ class Alignment:
     expected_now: int
     speed: float
     place: int
+    pitches: float
 
     @property
     def surprise(self) -> float:
@@ -71,21 +73,21 @@ def align(index: SongIndex, place: int, asked: Peaks, middle: float, now: float)
     near = np.abs(asked_ticks[mine] - ticks[theirs]) < MAX_LAGS * LAG_TICKS + reach * (SPEEDS[-1] - 1.0)
     mine, theirs = mine[near], theirs[near]
     higher = asked.steps[mine] - steps[theirs]
-    counts = np.zeros((len(SPEEDS), LAGS), np.int64)
-    lags: list[Integers] = []
-    for number, speed in enumerate(SPEEDS):
-        near = np.abs(higher - STEPS_FASTER[number]) < NEAR_STEPS
-        lag = np.rint((asked_ticks[mine] - ticks[theirs] / speed) / LAG_TICKS).astype(np.int64) + MAX_LAGS
-        lags.append(np.where(near & (lag >= 0) & (lag < LAGS), lag, LAGS))
-        counts[number] = np.bincount(lags[-1], minlength=LAGS + 1)[:LAGS]
+    rows, pairs = np.nonzero(np.abs(higher - STEPS_FASTER[:, None]) < NEAR_STEPS)
+    apart = asked_ticks[mine][pairs] - ticks[theirs][pairs] / SPEEDS[rows]
+    lags = np.rint(apart / LAG_TICKS).astype(np.int64) + MAX_LAGS
+    inside = (lags >= 0) & (lags < LAGS)
+    rows, pairs, lags = rows[inside], pairs[inside], lags[inside]
+    counts = np.bincount(rows * LAGS + lags, minlength=len(SPEEDS) * LAGS).reshape(len(SPEEDS), LAGS)
     best, lag = _fullest(counts)
-    is_now = times[mine] >= now - middle
-    counts_now = np.bincount(lags[best][is_now], minlength=LAGS + 1)[:LAGS]
+    pairs, lags = pairs[rows == best], lags[rows == best]
+    counts_now = np.bincount(lags[times[mine][pairs] >= now - middle], minlength=LAGS)
     aligned, expected = _against_others(counts[best], lag)
     aligned_now, expected_now = _against_others(counts_now, lag)
-    fitting = ticks[theirs[(lags[best] >= lag) & (lags[best] <= lag + 2)]]
-    place += int(np.median(fitting)) if len(fitting) else 0
-    return Alignment(aligned, expected, aligned_now, expected_now, float(SPEEDS[best]), place)
+    agreeing = theirs[pairs[(lags >= lag) & (lags <= lag + 2)]]
+    place += int(np.median(ticks[agreeing])) if len(agreeing) else 0
+    speed, pitches = float(SPEEDS[best]), _pitches(steps[agreeing])
+    return Alignment(aligned, expected, aligned_now, expected_now, speed, place, pitches)
 
 
 def _of_a_pitch(asked: Floats, steps: Floats) -> tuple[Integers, Integers]:
@@ -116,6 +118,12 @@ def _against_others(counts: Integers, lag: int) -> tuple[int, int]:
 def _in_three(counts: Integers) -> Integers:
     """Return sums of three lags in a row."""
     return counts[..., :-2] + counts[..., 1:-1] + counts[..., 2:]
+
+
+def _pitches(steps: Floats) -> float:
+    """Return the inverse of Simpson's index of concentration: 1 of one pitch, n of n that are as common."""
+    counts = np.bincount(np.rint(steps).astype(np.int64))
+    return float(len(steps) ** 2 / max(1, np.square(counts).sum()))
 
 
 def surprise(count: int, expected: int) -> float:

@@ -21,6 +21,10 @@ LABELS = {
 }
 MIN_SURPRISE_NOW = 1.5
 """In the window itself: a recording that ended in the one before is not in this one."""
+MIN_PITCHES = 3.5
+"""Of what agrees. A sound of one or two pitches that repeats itself (a beep, a shot, a footstep) agrees with
+whatever keeps its beat: at most 2.5 where five such sounds were named for songs, at least 4.7 where songs
+played. See docs/accuracy.md."""
 REMEMBERED_SAMPLES = 6 * SAMPLE_RATE_HZ
 """Of the window before: what two windows share of a recording is found with the second."""
 SURPRISES = (4.0, 6.0, 15.0)
@@ -53,9 +57,10 @@ class EnrolledSongDetector:
 
 
 def plays(match: Match) -> bool:
-    """Say whether enough agrees, and enough of it now."""
+    """Say whether enough agrees, enough of it now, and more than a beat."""
     alignment = match.alignment
-    return alignment.surprise >= SURPRISES[0] and alignment.surprise_now >= MIN_SURPRISE_NOW
+    enough = alignment.surprise >= SURPRISES[0] and alignment.surprise_now >= MIN_SURPRISE_NOW
+    return enough and alignment.pitches >= MIN_PITCHES
 
 
 def probability_of(match: Match) -> float:

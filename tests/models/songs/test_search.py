@@ -56,6 +56,20 @@ def test_hashes_that_are_everywhere_do_not_hide_the_others() -> None:
     assert [each.recording.name for each in found if plays(each)] == ["song"]
 
 
+def test_a_beat_of_two_pitches_names_no_song_that_has_it() -> None:
+    times_s = np.arange(20 * 16_000) / 16_000
+    strokes = [
+        np.exp(-12 * ((times_s + ahead_s) % 0.85)) * np.sin(2 * np.pi * hz * times_s)
+        for hz, ahead_s in ((930.0, 0.0), (1480.0, 0.55))
+    ]
+    beat = np.asarray(0.25 * np.sum(strokes, axis=0), np.float32)
+    song = new_recording("song", RiskType.ANTHEN, np.concatenate([beat, music(1)]))
+    [match] = search(SongIndex().enrol([song]), beat[100_000 : 100_000 + WINDOW])
+    assert match.alignment.surprise > 15
+    assert match.alignment.pitches < 2.5
+    assert not plays(match)
+
+
 @pytest.mark.parametrize("hz", [311.0, 777.7, 1500.3, 3500.0])
 def test_pitch_and_time_of_a_peak_are_told_between_the_points_of_the_grid(hz: float) -> None:
     times_s = np.arange(32_000) / 16_000
