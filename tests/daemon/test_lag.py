@@ -26,3 +26,16 @@ async def test_a_loop_that_is_kept_from_its_turn_takes_no_stream() -> None:
         await task
     assert watch.lag_s > TOO_LATE_S
     assert not admission.admits(Load(), demand_of(spec()))
+
+
+def test_one_long_stall_closes_no_door_and_some_do() -> None:
+    admission = Admission(FakeRecognition(cost_s=0.1), max_load=0.85)
+    watch = LoopLag(admission)
+    for late_s in (0.0, 60.0, 0.0, 60.0):
+        watch.note(late_s)
+    assert 0.0 < watch.lag_s < TOO_LATE_S
+    assert admission.admits(Load(), demand_of(spec()))
+    for _ in range(2):
+        watch.note(60.0)
+    assert watch.lag_s > TOO_LATE_S
+    assert not admission.admits(Load(), demand_of(spec()))
