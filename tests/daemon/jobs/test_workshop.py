@@ -75,7 +75,7 @@ async def test_a_result_that_grows_too_large_is_ended(tmp_path: Path, workshop: 
 async def test_who_is_cancelled_while_a_large_result_is_ended_is_cancelled(workshop: Workshop) -> None:
     def work(_: Callable[[], bool]) -> None:
         result.write_bytes(bytes(LIMIT_BYTES + 1))
-        let_go.wait(10)
+        let_go.wait(PATIENCE_S)
         ended.set()
 
     found, let_go, ended = threading.Event(), threading.Event(), threading.Event()

@@ -13,7 +13,7 @@ from daemon.contracts.vod.assets import KIND, Asset, UnreadableAssetError
 from tests.daemon.contracts.vod.test_assets import WRITTEN
 from tests.daemon.contracts.vod.test_extraction import infos, source
 from tests.support.consumer import Consumer
-from tests.support.vod_house import Caller, House, Maker, accounts, calling, house
+from tests.support.vod_house import PATIENCE_S, Caller, House, Maker, accounts, calling, house
 
 LATER = json.dumps({**WRITTEN, "status": "MELTED"}).encode()
 UNREADABLE = (503, "VOD.10051")
@@ -105,7 +105,7 @@ async def test_who_waits_for_an_extraction_hears_that_it_cannot_be_read(which: s
             await made.ledger.documents.replace(KIND, "acme", other, LATER)
         with capture_logs() as logs:
             async with house(tmp_path, maker, settings=settings) as made:
-                await consumer.wait_for(lambda: len(consumer.taken) == 1, 10)
+                await consumer.wait_for(lambda: len(consumer.taken) == 1, PATIENCE_S)
                 assert counted(made) == ["1.0"]
                 assert await made.ledger.documents.get(KIND, "acme", other) == LATER
     [info] = infos(consumer)
