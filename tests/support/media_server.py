@@ -31,9 +31,19 @@ def ffmpeg_exe() -> str:
 
 def free_port() -> int:
     """Return a port of 127.0.0.1 that was free a moment ago, for programs that must be told one."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    with reserved_port() as held:
+        return int(held.getsockname()[1])
+
+
+def reserved_port() -> socket.socket:
+    """Return a socket with a port of 127.0.0.1 that the system gives to nobody else while it is open.
+
+    A program that is told the port, and sets SO_REUSEADDR as ffmpeg does, can listen on it all the same.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind((HOST, 0))
+    return held
 
 
 def encode(source: Path, target: Path, *options: str) -> Path:
@@ -123,7 +133,8 @@ class RtmpServer(FfmpegProcess):
     def __init__(
         self, media: Path, *, realtime: bool = False, loop: bool = False, options: Sequence[str] = ()
     ) -> None:
-        self.port = free_port()
+        self._held = reserved_port()
+        self.port = int(self._held.getsockname()[1])
         self.url = f"rtmp://{HOST}:{self.port}/live/stream"
         codec = options or ("-c:a", "aac", "-ar", "44100", "-ac", "2")
         super().__init__(
@@ -139,34 +150,13 @@ class RtmpServer(FfmpegProcess):
         """Start it and wait until it listens."""
         super().start()
         wait_until(lambda: listens(self.port) or not self.running, f"the RTMP server on port {self.port}")
+        assert self.running, "ffmpeg cannot serve"
 
-
-class LiveHls(FfmpegProcess):
-    """Writes a live HLS playlist in real time into a folder that an HTTP server serves."""
-
-    def __init__(
-        self,
-        media: Path,
-        folder: Path,
-        *,
-        segment_s: float = 1.0,
-        list_size: int = 4,
-        orderly_end: bool = False,
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.playlist = folder / "live.m3u8"
-        flags = "delete_segments+temp_file" + ("" if orderly_end else "+omit_endlist")
-        super().__init__(
-            [
-                *("-re", "-i", str(media), "-c:a", "aac", "-ar", "44100", "-ac", "2"),
-                *("-f", "hls", "-hls_time", str(segment_s), "-hls_list_size", str(list_size)),
-                *("-hls_flags", flags, str(self.playlist)),
-            ]
-        )
-
-    def start(self) -> None:
-        """Start it and wait for the first playlist."""
-        super().start()
-        wait_until(self.playlist.exists, "the first playlist")
+        super().__exit__(kind, error, trace)
+        self._held.close()
 
 
 def recorded_hls(media: Path, folder: Path, *, segment_s: float = 2.0, encrypted: bool = False) -> Path:
