@@ -259,5 +259,5 @@ async def test_thirty_runs_leave_nothing_behind(
     wait_until(lambda: threading.active_count() <= threads + 1, "the threads to end")
     # The server closes its ends in a thread of its own.
     wait_until(lambda: len(os.listdir("/proc/self/fd")) <= descriptors + 2, "connections to end")  # noqa: PTH208
-    # The audio alone of thirty runs, were it kept, is 24 MB; allocators of many cores keep some for themselves.
+    # The audio of thirty runs, were it kept, is 24 MB; allocators of many cores keep some for themselves.
     assert resident_kb() - kilobytes < 20_000

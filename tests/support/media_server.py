@@ -27,6 +27,8 @@ LOOP_POLL_S = 0.02
 ASKED_FOR = range(10_000, 32_768)
 """Ports that Linux gives to nobody who does not ask for one of them: another test's server on port 0, or a
 connection, may be given any other in the moment before it is used."""
+ESTABLISHED, LISTENING = "01", "0A"
+"""States of a connection in /proc/net/tcp."""
 
 
 def ffmpeg_exe() -> str:
@@ -43,6 +45,17 @@ def free_port() -> int:
             return port
 
 
+def reserved_port() -> socket.socket:
+    """Return a socket with a port of 127.0.0.1 that the system gives to nobody else while it is open.
+
+    A program that is told the port, and sets SO_REUSEADDR as ffmpeg does, can listen on it all the same.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind((HOST, 0))
+    return held
+
+
 def encode(source: Path, target: Path, *options: str) -> Path:
     """Write `source` as `target`; the container and codec follow the options and the suffix."""
     command = [ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
@@ -51,10 +64,13 @@ def encode(source: Path, target: Path, *options: str) -> Path:
 
 
 def listens(port: int) -> bool:
-    """Say whether some process listens on a port of IPv4, without connecting to it."""
+    """Say whether some process listens on a port of IPv4, or talks there, without connecting to it.
+
+    Who tries again and again is connected the moment that ffmpeg listens, which then listens no more.
+    """
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
-        if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+        if fields[3] in (LISTENING, ESTABLISHED) and int(fields[1].rpartition(":")[2], 16) == port:
             return True
     return False
 
@@ -130,7 +146,8 @@ class RtmpServer(FfmpegProcess):
     def __init__(
         self, media: Path, *, realtime: bool = False, loop: bool = False, options: Sequence[str] = ()
     ) -> None:
-        self.port = free_port()
+        self._held = reserved_port()
+        self.port = int(self._held.getsockname()[1])
         self.url = f"rtmp://{HOST}:{self.port}/live/stream"
         codec = options or ("-c:a", "aac", "-ar", "44100", "-ac", "2")
         super().__init__(
@@ -147,33 +164,11 @@ class RtmpServer(FfmpegProcess):
         super().start()
         wait_until(lambda: listens(self.port) or not self.running, f"the RTMP server on port {self.port}")
 
-
-class LiveHls(FfmpegProcess):
-    """Writes a live HLS playlist in real time into a folder that an HTTP server serves."""
-
-    def __init__(
-        self,
-        media: Path,
-        folder: Path,
-        *,
-        segment_s: float = 1.0,
-        list_size: int = 4,
-        orderly_end: bool = False,
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.playlist = folder / "live.m3u8"
-        flags = "delete_segments+temp_file" + ("" if orderly_end else "+omit_endlist")
-        super().__init__(
-            [
-                *("-re", "-i", str(media), "-c:a", "aac", "-ar", "44100", "-ac", "2"),
-                *("-f", "hls", "-hls_time", str(segment_s), "-hls_list_size", str(list_size)),
-                *("-hls_flags", flags, str(self.playlist)),
-            ]
-        )
-
-    def start(self) -> None:
-        """Start it and wait for the first playlist."""
-        super().start()
-        wait_until(self.playlist.exists, "the first playlist")
+        super().__exit__(kind, error, trace)
+        self._held.close()
 
 
 def recorded_hls(media: Path, folder: Path, *, segment_s: float = 2.0, encrypted: bool = False) -> Path:
