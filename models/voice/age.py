@@ -8,9 +8,10 @@ import numpy as np
 
 from config.taxonomy import Label, RiskType
 from models.hearing import Hearing
-from models.interfaces import Scores
+from models.interfaces import SAMPLE_RATE_HZ, Scores
 from models.results import SoundFinding
 from models.voice.gender import female_probability
+from models.voice.voiceprint import MIN_SPEECH_S
 
 CHILD_SPEECH = 1
 """YAMNet's class "Child speech, kid speaking"."""
@@ -80,7 +81,9 @@ def estimate_age(hearing: Hearing) -> Age | None:
 
 def child_probability(hearing: Hearing) -> float | None:
     """Return how probably a child speaks, None where too little is spoken. Raises RecognitionError."""
-    if not hearing.pitch.clear or hearing.formants is None or hearing.voiceprint is None:
+    if len(hearing.speech) < MIN_SPEECH_S * SAMPLE_RATE_HZ:
+        return None
+    if not hearing.pitch.clear or hearing.formants is None:
         return None
     pitch = _ratio(hearing.pitch.median_hz, WOMAN_HZ, CHILD_HZ, PITCH_OCTAVES)
     tract = _ratio(hearing.formants.f3_hz, WOMAN_F3_HZ, CHILD_F3_HZ, F3_OCTAVES)

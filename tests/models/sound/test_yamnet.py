@@ -48,6 +48,20 @@ def test_every_part_of_a_window_is_heard(tagger: YamnetTagger, start: int, patch
     assert silence[patch] < 0.5
 
 
+def test_patches_of_one_run_do_not_disturb_each_other(tagger: YamnetTagger) -> None:
+    spoken = to_samples(speech_pcm("The bakery on the corner opens at six in the morning."))[:15_600]
+    window = np.concatenate([spoken[:15_360], siren(4.0), np.zeros(15_600, np.float32)])
+    among_others, alone = tagger.tag(window)[0], tagger.tag(spoken)[0]
+    # The last two frames of the patch hear the siren begin.
+    assert among_others.argmax() == alone.argmax() == tagger.classes.index("Speech")
+    assert np.abs(among_others - alone).max() < 0.1
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"model\.onnx.*models fetch yamnet"):
+        YamnetTagger(tmp_path)
+
+
 def test_damaged_weights_are_named(yamnet_weights: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "yamnet"
     damaged.mkdir()
