@@ -36,6 +36,12 @@ class Opening:
     """FFmpeg's name of the container, where it is known beforehand."""
 
 
+def other_codec() -> SourceError:
+    """Say that a recording goes on in a way that is lost on us: opening it again shows no more of it."""
+    text = "the recording goes on with audio of another codec, which cannot be read"
+    return SourceError(SourceFault.INVALID_DATA, text, retryable=False)
+
+
 class Reading:
     """One reading of an address or file. It belongs to one thread, but `cancel` may be called from any."""
 
@@ -187,3 +193,7 @@ class Reading:
 
     def _note_good_packet(self) -> None:
         self._bad_since, self._bad_in_a_row = None, 0
+
+    def _only_bad(self) -> bool:
+        """Whether nothing of what came last could be decoded."""
+        return self._bad_in_a_row >= limits.BAD_PACKETS
