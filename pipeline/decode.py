@@ -36,7 +36,7 @@ from config.errors import AudiowardenError
 from pipeline import limits
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
 from pipeline.blocks import Block
-from pipeline.framing import FRAMED, HEAD_BYTES, codec_of
+from pipeline.framing import FRAMED, codec_of
 from pipeline.interrupt import INTERRUPT, NEVER_S
 from pipeline.reading import SILENT_S, Reading, other_codec
 from pipeline.recording.tap import Tap
@@ -223,18 +223,20 @@ class Decoder:
         self._decode: Callable[[Packet[Any]], list[AudioFrame]] = stream.decode
         self._codec = stream.codec_context.codec.canonical_name
         self._framed = framed
+        self.changed = False
+        """Whether the codec has changed: FFmpeg reckons time stamps within a packet by the old one's rate."""
 
     def decode(self, packet: Packet[Any]) -> list[AudioFrame]:
         """Return what a packet completes. Raises FFmpegError and ValueError when it cannot be decoded."""
         try:
             return self._decode(packet)
         except (FFmpegError, ValueError):
-            codec = codec_of(bytes(packet)[:HEAD_BYTES]) if self._framed else None
+            codec = codec_of(memoryview(packet)) if self._framed else None
             if codec is None or codec == self._codec:
                 raise
         context = cast("AudioCodecContext", AudioCodecContext.create(codec, "r"))
         frames = context.decode(packet)
-        self._decode, self._codec = context.decode, codec
+        self._decode, self._codec, self.changed = context.decode, codec, True
         return frames
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 FRAMED = frozenset({"mpegts", "hls"})
 """FFmpeg's names of the containers in which frames begin as below; in others AAC has no such head."""
-HEAD_BYTES = 6
-"""What `codec_of` looks at."""
+_HEAD_BYTES = 6
 _MAX_AC3_BSID = 10
 _MAX_EAC3_BSID = 16
 
 
-def codec_of(head: bytes) -> str | None:
+def codec_of(packet: bytes | memoryview) -> str | None:
     """Return FFmpeg's name of the codec; None: it is none of those that are known.
 
     MPEG audio: ISO/IEC 11172-3, 2.4.1.3 (eleven bits of ones, a layer, a bit rate, a rate); AAC in ADTS:
     ISO/IEC 13818-7, 6.2 (twelve bits of ones, layer 0); AAC in LATM: ISO/IEC 14496-3, 1.7.2 (eleven bits,
     0x2B7); AC-3 and E-AC-3: ATSC A/52, 5.4.1 and E.1.3 (0x0B77; the sixth byte begins with the version).
     """
-    if len(head) < HEAD_BYTES:
+    head = bytes(packet[:_HEAD_BYTES])
+    if len(head) < _HEAD_BYTES:
         return None
     first = int.from_bytes(head[:2])
     if first == 0x0B77:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,15 @@ import numpy as np
 import pytest
 
 from pipeline.audio import SAMPLE_RATE_HZ
+from pipeline.audio_forms import AudioForm
 from pipeline.framing import codec_of
+from pipeline.offline.audio import cut_audio, extract_audio
+from pipeline.recording.opening import open_recording
+from pipeline.recording.recording import Recording, RecordingError, RecordingFault
+from pipeline.recording.stretches import stretches
 from pipeline.source import SourceFault
 from tests.support.flv_tags import AUDIO, join_tags, tags
+from tests.support.folder_library import FolderLibrary
 from tests.support.listening import Heard, listen
 from tests.support.media_server import HttpServer, encode, flv
 from tests.support.speech import tone, write_wav
@@ -43,6 +50,19 @@ def playlist(server: HttpServer, path: str, part: Path, *encodings: tuple[str, .
         lines += ["#EXT-X-DISCONTINUITY"] * told + [f"#EXTINF:{PART_S},", segment]
     text = "\n".join([*lines, "#EXT-X-ENDLIST", ""])
     return server.content(f"{path}.m3u8", text.encode(), "application/vnd.apple.mpegurl")
+
+
+@pytest.fixture(name="recording", scope="module")
+def _recording(part: Path) -> tuple[FolderLibrary, Recording]:
+    """A recording that changes its codec where its playlist does not say so."""
+    lines = ["#EXTM3U", f"#EXT-X-TARGETDURATION:{round(PART_S)}"]
+    for number, codec in enumerate(("aac", "mp3", "aac")):
+        time = ("-output_ts_offset", str(number * PART_S))
+        encode(part, part.parent / f"stored-{number}.ts", *CODECS[codec], *time)
+        lines += [f"#EXTINF:{PART_S},", f"stored-{number}.ts"]
+    (part.parent / "stored.m3u8").write_text("\n".join([*lines, "#EXT-X-ENDLIST", ""]))
+    library = FolderLibrary(part.parent)
+    return library, open_recording(library, "stored.m3u8", picture=False)
 
 
 def loud_parts(heard: Heard) -> list[bool]:
@@ -83,6 +103,31 @@ def test_flv_cannot_be_read_on_and_it_is_said(server: HttpServer, part: Path) ->
     assert heard.seconds == pytest.approx(PART_S, abs=0.2)
     assert heard.fault is SourceFault.INVALID_DATA
     assert "another codec" in str(heard.error)
+
+
+def test_a_stored_recording_is_cut_and_extracted_whole(
+    recording: tuple[FolderLibrary, Recording], tmp_path: Path
+) -> None:
+    library, stored = recording
+    with closing(stretches(stored, library, 0.0, 3 * PART_S)) as pieces:
+        cut = cut_audio(pieces, 0.0, 3 * PART_S, tmp_path / "cut.wav", AudioForm.WAV)
+    assert cut.duration_s == pytest.approx(3 * PART_S, abs=0.2)
+    assert cut.missing_s < 0.2
+    with closing(stretches(stored, library, 0.0, 3 * PART_S)) as pieces:
+        facts = extract_audio(next(pieces), tmp_path / "all.mp3", AudioForm.MP3)
+    assert facts.duration_s == pytest.approx(3 * PART_S, abs=0.3)
+    for name in ("cut.wav", "all.mp3"):
+        assert loud_parts(listen(tmp_path / name)) == [True] * 12
+
+
+def test_what_cannot_be_copied_is_said(recording: tuple[FolderLibrary, Recording], tmp_path: Path) -> None:
+    library, stored = recording
+    with (
+        closing(stretches(stored, library, 0.0, 3 * PART_S)) as pieces,
+        pytest.raises(RecordingError, match="another codec") as caught,
+    ):
+        extract_audio(next(pieces), tmp_path / "all.m4a", AudioForm.M4A)
+    assert caught.value.fault is RecordingFault.UNSUPPORTED
 
 
 @pytest.mark.parametrize(
