@@ -14,11 +14,12 @@ import ctypes
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import av
 import av.container.core
 import numpy as np
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
@@ -35,8 +36,9 @@ from config.errors import AudiowardenError
 from pipeline import limits
 from pipeline.audio import SAMPLE_RATE_HZ, Pcm
 from pipeline.blocks import Block
+from pipeline.framing import FRAMED, codec_of
 from pipeline.interrupt import INTERRUPT, NEVER_S
-from pipeline.reading import Reading
+from pipeline.reading import SILENT_S, Reading, other_codec
 from pipeline.recording.tap import Tap
 from pipeline.shaper import BLOCK_S, Shape, Shaper
 from pipeline.source import SourceError, SourceFault
@@ -66,7 +68,8 @@ class MediaReader(Reading):
     def blocks(self, start_s: float = 0.0) -> Generator[Block, None, None]:
         """Open, and yield audio until it ends or `cancel` is called; a recording from about `start_s` on.
 
-        A live stream whose audio goes on with another codec is opened again at once, and goes on.
+        A live stream whose audio goes on with another codec is opened again at once, and goes on; MPEG-TS
+        needs not even that. Any other recording is read to its end, and is then a failure.
         Raises SourceError when it cannot be opened, or breaks off. Never ends quietly for any other reason.
         """
         while self._begin():
@@ -92,15 +95,18 @@ class MediaReader(Reading):
                 timeout=(NEVER_S, NEVER_S),
             ) as container:
                 self.progress.format = container.format.name
-                with self._watching_for(_another_audio(container)) if self.live else nullcontext():
-                    yield from self._read(container, start_s)
+                another = _another_audio(container)
+                with self._watching_for(another) if self.live else nullcontext():
+                    yield from self._read(container, start_s, another)
         except FAILURES as error:
             if not self.cancelled and not self._changed:
                 raise self.failure(error) from None
         finally:
             self._close()
 
-    def _read(self, container: InputContainer, start_s: float) -> Iterator[Block]:
+    def _read(
+        self, container: InputContainer, start_s: float, another: Callable[[], bool]
+    ) -> Iterator[Block]:
         if not container.streams.audio:
             raise SourceError(SourceFault.NO_AUDIO, "the stream has no audio")
         stream = container.streams.audio[0]
@@ -119,6 +125,9 @@ class MediaReader(Reading):
         except FAILURES as error:
             broken = error
         yield from self._noting(shaper.flush())
+        if isinstance(broken, IndexError) and not self.live:
+            # PyAV has no place for a stream that comes later.
+            raise other_codec()
         broken = broken or self._broken()
         if broken is not None:
             raise broken
@@ -127,6 +136,15 @@ class MediaReader(Reading):
             if self.progress.bad_packets:
                 raise SourceError(SourceFault.INVALID_DATA, "none of the audio can be decoded")
             raise SourceError(SourceFault.NO_AUDIO, "the stream ended without any audio")
+        if self.live or self.cancelled or not self._lacks(container, seek_s):
+            return
+        if another() or self._only_bad():
+            raise other_codec()
+
+    def _lacks(self, container: InputContainer, seek_s: float) -> bool:
+        """Whether less of a recording was heard than there is; if nobody says how much that is, it may be."""
+        length_s = (container.duration or 0) / av.time_base
+        return not length_s or length_s - seek_s - self.progress.heard_s > SILENT_S
 
     @staticmethod
     def _discard_others(container: InputContainer, stream: AudioStream) -> list[Stream]:
@@ -146,6 +164,8 @@ class MediaReader(Reading):
 
         Where a live stream's audio stops and another one that is watched goes on, that one is read.
         """
+        framed = container.format.name in FRAMED
+        decoder = Decoder(stream, framed=framed)
         gathered: list[Packet[Any]] = []
         gathered_s = packet_s = 0.0
         broken: Exception | None = None
@@ -162,32 +182,62 @@ class MediaReader(Reading):
                         or not self._silent(time.monotonic())
                     ):
                         continue
-                    yield from self._decoded(stream, gathered)
+                    yield from self._decoded(decoder, gathered)
                     stream, gathered, gathered_s = other, [], 0.0
+                    decoder = Decoder(stream, framed=framed)
                 gathered.append(packet)
                 if packet.duration and packet.time_base:
                     packet_s = float(packet.duration * packet.time_base)
                 gathered_s += packet_s
                 if gathered_s >= GATHER_S or len(gathered) >= MAX_GATHERED or not packet_s:
-                    yield from self._decoded(stream, gathered)
+                    yield from self._decoded(decoder, gathered)
                     gathered, gathered_s = [], 0.0
         except FAILURES as error:
             broken = error
-        yield from self._decoded(stream, gathered)
+        yield from self._decoded(decoder, gathered)
         if broken is not None:
             raise broken
 
-    def _decoded(self, stream: AudioStream, packets: list[Packet[Any]]) -> Iterator[AudioFrame]:
+    def _decoded(self, decoder: Decoder, packets: list[Packet[Any]]) -> Iterator[AudioFrame]:
         """Decode what can be; raise SourceError when nothing could be for a while."""
         for packet in packets:
             try:
-                frames = stream.decode(packet)
+                frames = decoder.decode(packet)
             except (FFmpegError, ValueError) as error:
                 self._note_bad_packet(error)
                 continue
             if frames:
                 self._note_good_packet()
             yield from frames
+
+
+class Decoder:
+    """Decodes one stream's packets, and goes on with another codec where they do.
+
+    Of MPEG-TS whose audio changes its codec and keeps its place FFmpeg tells the new one nobody: the packets
+    come as before, and the decoder that was opened for the old codec takes none of them.
+    """
+
+    def __init__(self, stream: AudioStream, *, framed: bool) -> None:
+        """`framed`: packets begin as `codec_of` expects."""
+        self._decode: Callable[[Packet[Any]], list[AudioFrame]] = stream.decode
+        self._codec = stream.codec_context.codec.canonical_name
+        self._framed = framed
+        self.changed = False
+        """Whether the codec has changed: FFmpeg reckons time stamps within a packet by the old one's rate."""
+
+    def decode(self, packet: Packet[Any]) -> list[AudioFrame]:
+        """Return what a packet completes. Raises FFmpegError and ValueError when it cannot be decoded."""
+        try:
+            return self._decode(packet)
+        except (FFmpegError, ValueError):
+            codec = codec_of(memoryview(packet)) if self._framed else None
+            if codec is None or codec == self._codec:
+                raise
+        context = cast("AudioCodecContext", AudioCodecContext.create(codec, "r"))
+        frames = context.decode(packet)
+        self._decode, self._codec, self.changed = context.decode, codec, True
+        return frames
 
 
 def _another_audio(container: InputContainer) -> Callable[[], bool]:

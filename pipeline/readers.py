@@ -118,7 +118,9 @@ class UrlReader(MediaReader):
     def _guarded(self) -> Parts:
         # Made here, in the reader's thread, because it reads the trusted authorities from the disk.
         self._guard = GuardedOpener(self._policy, self._network)
-        self._parts = Parts(self._guard, self.give_up, lambda: self.progress.opened_at is not None)
+        self._parts = Parts(
+            self._guard, self.give_up, lambda: self.progress.opened_at is not None, self._renew
+        )
         if self.cancelled:
             self._guard.cancel()
         return self._parts

@@ -36,6 +36,12 @@ class Opening:
     """FFmpeg's name of the container, where it is known beforehand."""
 
 
+def other_codec() -> SourceError:
+    """Say that a recording goes on in a way that is lost on us: opening it again shows no more of it."""
+    text = "the recording goes on with audio of another codec, which cannot be read"
+    return SourceError(SourceFault.INVALID_DATA, text, retryable=False)
+
+
 class Reading:
     """One reading of an address or file. It belongs to one thread, but `cancel` may be called from any."""
 
@@ -49,7 +55,9 @@ class Reading:
         self._lock = threading.Lock()
         self._thread: int | None = None
         self._changed = False
-        """Whether the reading ended because the audio goes on as another one, which opening again shows."""
+        """Whether the reading ended because the audio goes on, and only opening again shows how."""
+        self._heard_before_s = 0.0
+        """How much had been heard when it was opened last."""
         self.cancelled = False
 
     @property
@@ -104,6 +112,7 @@ class Reading:
 
     def _begin(self) -> bool:
         """Take the calling thread for the reading's; say whether it is to begin at all."""
+        self._heard_before_s = self.progress.heard_s
         with self._lock:
             if not self.cancelled:
                 self._thread = threading.get_ident()
@@ -135,21 +144,32 @@ class Reading:
             if now < look_at:
                 return False
             look_at = now + LOOK_EVERY_S
-            self._changed = self._silent(now) and another()
+            self._changed = self._changed or (self._silent(now) and another())
             if self._changed:
                 self._leave()
             return self._changed
 
         thread = threading.get_ident()
-        before_s = self.progress.heard_s
         INTERRUPT.watch(thread, look)
         try:
             yield
         finally:
             INTERRUPT.unwatch(thread)
-            if self._changed and self.progress.heard_s - before_s < STEADY_S:
+            if self._changed and not self._steady:
                 self._changed = False
                 raise SourceError(SourceFault.INVALID_DATA, "the codec of the audio changes all the time")
+
+    @property
+    def _steady(self) -> bool:
+        return self.progress.heard_s - self._heard_before_s >= STEADY_S
+
+    def _renew(self) -> bool:
+        """Have a live stream opened again, and the present reading end; False: it is none, or not steady.
+
+        No segment of a playlist is so long that it would be needed there.
+        """
+        self._changed = self.live and self._steady and not self.bursts
+        return self._changed
 
     def _address(self) -> Opening:
         """What to open. Called in the reading thread; may block; raises SourceError."""
@@ -187,3 +207,7 @@ class Reading:
 
     def _note_good_packet(self) -> None:
         self._bad_since, self._bad_in_a_row = None, 0
+
+    def _only_bad(self) -> bool:
+        """Whether nothing of what came last could be decoded."""
+        return self._bad_in_a_row >= limits.BAD_PACKETS

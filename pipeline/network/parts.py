@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pipeline.network.aes import DecryptedSegment, Readable
 from pipeline.network.bodies import FileBody
-from pipeline.network.claims import Claims
+from pipeline.network.claims import Claims, FullIndexError
 from pipeline.network.fetch import GuardedOpener
 
 MAX_FAILURES = 5
@@ -33,7 +33,8 @@ class Part:
             data = self._source.read(size)
             self._claims.see(data, opened=self._parts.opened())
         except Exception as error:
-            self._parts.note(error)
+            if not (isinstance(error, FullIndexError) and self._parts.renew()):
+                self._parts.note(error)
             return b""
         if not data:
             self._parts.note(None)
@@ -67,11 +68,19 @@ class Part:
 class Parts:
     """The `io_open` of one reader, called by FFmpeg in the reader's thread."""
 
-    def __init__(self, guard: GuardedOpener, give_up: Callable[[], None], opened: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        guard: GuardedOpener,
+        give_up: Callable[[], None],
+        opened: Callable[[], bool],
+        renew: Callable[[], bool],
+    ) -> None:
         """`give_up` makes FFmpeg stop: without it, it would ask for each of the missing parts. `opened` says
-        whether FFmpeg knows by now what the address is.
+        whether FFmpeg knows by now what the address is. `renew` says whether it will be opened again, to go
+        on, when FFmpeg cannot keep more of it in mind.
         """
         self.opened = opened
+        self.renew = renew
         self._guard = guard
         self._give_up = give_up
         self._failures = 0

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from pipeline.audio_forms import AudioForm, nearest_rate_hz
 from pipeline.encode import AudioFile, PacketFile
+from pipeline.framing import codec_of
+from pipeline.limits import BAD_PACKETS
 from pipeline.offline.packets import AT_ONCE, Track
 from pipeline.offline.sound import Sound
 from pipeline.recording.media import Media, open_stretch
@@ -23,6 +25,7 @@ MAX_RATE_HZ = 192_000
 MAX_CUT_S = 24 * 3600.0
 """The longest piece: what time stamps that leap could otherwise make of a minute."""
 PROGRESS_EVERY_S = 0.3
+AAC = "aac"
 
 Progress = Callable[[float], None]
 """Gets the share that is done, 0..1."""
@@ -120,7 +123,7 @@ def extract_audio(
         if media.audio is None:
             raise RecordingError(RecordingFault.INVALID, "the recording has no audio")
         gauge = Gauge(progress)
-        copied = form is AudioForm.M4A and media.audio.codec_context.name == "aac"
+        copied = form is AudioForm.M4A and media.audio.codec_context.name == AAC
         facts = _copy(media, target, gauge) if copied else _encode(media, target, form, gauge)
     progress(1.0)
     return facts
@@ -147,12 +150,18 @@ def _copy(media: Media, target: Path, gauge: Gauge) -> AudioFacts:
     if media.audio is None:
         raise RecordingError(RecordingFault.INVALID, "the recording has no audio")
     track = Track(media.audio, 0.0)
+    others = 0
     zero_s = (media.audio.start_time or 0) * track.tick_s
     with PacketFile(target, "ipod", [media.audio], -zero_s) as file:
         for packets in media.packets(media.audio, at_once=AT_ONCE):
             full = [packet for packet in packets if packet.size]
             track.steady(full)
             for packet in full:
+                foreign = media.framed and codec_of(memoryview(packet)) not in (None, AAC)
+                others = others + 1 if foreign else 0
+                if others >= BAD_PACKETS:
+                    text = "the recording goes on with audio of another codec, which M4A cannot take as it is"
+                    raise RecordingError(RecordingFault.UNSUPPORTED, text)
                 packet.stream = file.streams[0]
             file.write(full)
             gauge.show((track.ends_s - zero_s) / media.length_s if media.length_s else 0.0)

@@ -12,6 +12,7 @@ from pipeline.decode import (
     MAX_GATHERED,
     TIME_BASE,
     AudioStream,
+    Decoder,
     Discard,
     Disposition,
     FFmpegError,
@@ -21,6 +22,7 @@ from pipeline.decode import (
     VideoStream,
     open_tap,
 )
+from pipeline.framing import FRAMED
 from pipeline.recording.recording import RecordingError, RecordingFault, Stretch
 from pipeline.recording.tap import Tap, never
 
@@ -41,6 +43,8 @@ class Media:
         self.video = next((each for each in videos if not each.disposition & covers), None)
         self.zero_s = -stretch.at_s(0.0, self._begins_s())
         """What the file's clock says at the beginning of the recording's timeline."""
+        self.framed = container.format.name in FRAMED
+        """Whether packets of audio say themselves of which codec they are."""
         self.length_s = container.duration / TIME_BASE if container.duration else 0.0
         """As the file claims or FFmpeg estimates; 0 if neither."""
 
@@ -94,21 +98,25 @@ class Media:
         """Yield the decoded frames of a stream, from the file's place on. Skips what cannot be decoded."""
         return self.decoded(stream, chain.from_iterable(self.packets(stream, at_once=MAX_GATHERED)))
 
-    @staticmethod
-    def decoded(stream: Stream, packets: Iterable[Any]) -> Iterator[Any]:
+    def decoded(self, stream: Stream, packets: Iterable[Any]) -> Iterator[Any]:
         """Yield what all of some packets hold. Raises RecordingError when none of it can be decoded."""
+        decoder = Decoder(stream, framed=self.framed) if isinstance(stream, AudioStream) else stream
         bad = good = 0
         # An empty packet makes a decoder give out what it holds back; unlike None, it has a time base.
         last: Packet[Stream] = Packet()
         last.time_base = stream.time_base or last.time_base
         for packet in chain((packet for packet in packets if packet.size), (last,)):
             try:
-                frames = stream.decode(packet)  # type: ignore[attr-defined]  # not declared for all kinds
+                frames = decoder.decode(packet)  # type: ignore[union-attr]  # not declared for all kinds
             except (FFmpegError, ValueError):
                 bad += packet is not last
                 continue
             good += len(frames)
-            yield from frames
+            for frame in frames:
+                if isinstance(decoder, Decoder) and decoder.changed:
+                    # Recordings are believed to the sample: it follows what came before.
+                    frame.pts = None
+                yield frame
         if bad and not good:
             raise RecordingError(RecordingFault.INVALID, f"none of the {stream.type} can be decoded")
 

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from pipeline.network.claims import MAX_EBML_HEAD_BYTES, MAX_SAMPLES, Claims
+from pipeline.network.claims import MAX_EBML_HEAD_BYTES, MAX_SAMPLES, Claims, FullIndexError
 from pipeline.source import SourceError, SourceFault
 
 FTYP = struct.pack(">I", 12) + b"ftypisom"
@@ -74,3 +74,15 @@ def test_what_was_refused_stays_refused() -> None:
             claims.see(FTYP + table(b"stsz", 2**31), opened=False)
     with pytest.raises(SourceError):
         claims.see(b"", opened=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "opened", "full"), [(b"trun", True, True), (b"trun", False, False), (b"stsz", True, False)]
+)
+def test_fragments_that_came_one_after_the_other_are_told_from_a_head(
+    kind: bytes, opened: bool, full: bool
+) -> None:
+    error = refusal(FTYP + table(kind, MAX_SAMPLES) + table(kind, 1), 4096, opened=opened)
+    assert error is not None
+    assert isinstance(error, FullIndexError) is full
+    assert (error.fault, error.retryable) == (SourceFault.INVALID_DATA, False)
