@@ -12,7 +12,7 @@ WEIGHT = 0.1
 TOO_LATE_S = 0.25
 """An answer takes some four turns of the loop, and a platform waits one second for it."""
 MOST_S = 1.0
-"""A measurement counts as no more: one long stall (a machine that was put to sleep) is over when it is seen."""
+"""A measurement counts as no more: one long stall (a machine that was asleep) is over when it is seen."""
 
 
 class LoopLag:
