@@ -33,7 +33,6 @@ class Notified:
         self._socket.close()
 
 
-@pytest.mark.timeout(300)  # of which a busy machine needs a minute to start it
 async def test_a_daemon_under_systemd_says_ready_alive_and_stopping(tmp_path: Path) -> None:
     path = tmp_path / "notify"
     manager = Notified(path)

@@ -43,17 +43,6 @@ max_requests_per_s = 3
 """
 
 
-TIMEOUT_S = 300
-"""Of one test: daemons start in it, streams come in real time, and a busy machine needs long for both."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the tests of this folder their time; called by pytest."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
-
-
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
     """A running daemon with three accounts; it must stop in order, and without an error of its own."""
