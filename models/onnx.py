@@ -11,9 +11,12 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from models.errors import RecognitionError, WeightsError
+from models.processor import cuts_byte_products
 
 WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 """The option that says where a graph without a file of its own finds its weights."""
+WITHOUT_BYTES = "session.disable_quant_qdq"
+"""The option that computes networks of bytes in single precision, as they were trained: exact, and slower."""
 
 
 class OnnxModel:
@@ -24,13 +27,15 @@ class OnnxModel:
     ) -> None:
         """Load the weights. Raises WeightsError that names the file and what to do.
 
-        `graph` is the network where `path` is not one but a file beside which it finds its weights; those$
+        `graph` is the network where `path` is not one but a file beside which it finds its weights; those
         `arrays` holds, by name, it takes from there.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         options.add_session_config_entry(WEIGHTS_FOLDER, str(path.parent))
+        if cuts_byte_products():
+            options.add_session_config_entry(WITHOUT_BYTES, "1")
         # The session reads them as long as it lives.
         self._given = {
             name: onnxruntime.OrtValue.ortvalue_from_numpy(each) for name, each in (arrays or {}).items()

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from models.errors import RecognitionError, WeightsError
 from models.interfaces import SAMPLE_RATE_HZ, Attempt, Samples, Utterance
+from models.processor import one_thread_for_blas, prefer_wide_vectors
 from models.recognition.hush import babble, halve, pooled
 from models.recognition.inventions import Reading, chanted, is_doubtful, judge, sound_seconds
 from models.recognition.languages import HAN_LANGUAGES, Choice, choose, overruled, token_limit
-from models.recognition.processor import one_thread_for_blas, prefer_wide_vectors
 from models.recognition.squeeze import (
     HOP_SAMPLES,
     SHORT_FRAMES,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from models.recognition.processor import one_thread_for_blas, prefer_wide_vectors
+from models.processor import cuts_byte_products, one_thread_for_blas, prefer_wide_vectors
 
 NAME = "CT2_FORCE_CPU_ISA"
 WIDE = "flags : fpu avx2 avx512f avx512bw avx512_vnni avx512_bf16\n"
@@ -48,6 +48,21 @@ def test_an_operators_choice_stands(cpuinfo: Path, monkeypatch: pytest.MonkeyPat
     cpuinfo.write_text(WIDE)
     monkeypatch.setenv(NAME, "AVX2")
     assert chosen(cpuinfo) == "AVX2"
+
+
+@pytest.mark.parametrize(
+    ("flags", "cuts"),
+    [
+        (WIDE, False),
+        ("flags : fpu avx2 avx_vnni\n", False),
+        ("flags : fpu avx2\n", True),
+        ("flags : fpu avx2 avx512f avx512bw\n", True),
+        ("Features : fp asimd asimddp\n", False),
+    ],
+)
+def test_processors_that_cut_byte_products(cpuinfo: Path, flags: str, cuts: bool) -> None:
+    cpuinfo.write_text(flags)
+    assert cuts_byte_products(cpuinfo) is cuts
 
 
 def test_matrix_products_stay_in_one_thread() -> None:
