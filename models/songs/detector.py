@@ -21,9 +21,9 @@ LABELS = {
 }
 MIN_SURPRISE_NOW = 1.5
 """In the window itself: a recording that ended in the one before is not in this one."""
-MIN_PITCHES = 3.0
+MIN_PITCHES = 3.5
 """Of what agrees. A sound of one or two pitches that repeats itself (a beep, a shot, a footstep) agrees with
-whatever keeps its beat: at most 2.5 where nine such sounds would be named for songs, at least 3.8 where songs
+whatever keeps its beat: at most 2.7 where such sounds would be named for songs, at least 3.8 where songs
 played. See docs/accuracy.md."""
 REMEMBERED_SAMPLES = 6 * SAMPLE_RATE_HZ
 """Of the window before: what two windows share of a recording is found with the second."""

@@ -25,8 +25,9 @@ TICK_SAMPLES = round(SAMPLE_RATE_HZ / TICK_RATE_HZ)
 LEVELS_PER_STEP = 256
 """Pitches in the index are told in so many levels of a step."""
 
-ENROLLED_PER_CELL, ASKED_PER_CELL = 1, 3
-"""Peaks of a band and 0.4 s. A window brings more, as some belong to what is said over the music."""
+ENROLLED_PER_CELL, ASKED_PER_CELL, ALIGNED_PER_CELL = 1, 2, 3
+"""Peaks of a band and 0.4 s. A window brings more, as some belong to what is said over the music; triples are
+made of the stronger ones only."""
 ENROLLED_FOLLOWERS, ASKED_FOLLOWERS = 3, 8
 ENROLLED_TRIPLES = 2
 """Of each first peak: with its next two, and with its next and the one after those."""
@@ -39,9 +40,9 @@ MAX_STEPS_APART = 40.0
 ROOT_STEPS, APART_STEPS = 2.0, 0.5
 """Steps that count as one pitch of the first peak, and as one distance of a later one."""
 ROOTS, DISTANCES, DELAYS = 64, 2 * round(MAX_STEPS_APART / APART_STEPS) + 3, round(MAX_APART) + 2
-DOUBTFUL = (0.2, 0.12, 0.15, 0.12, 0.15)
-"""How near to the middle between two values a number is looked up at both: speed moves the first peak, speech
-over the music the others. Looking up so few of twice as many triples finds more than most of half as many."""
+DOUBTFUL = (0.35, 0.2, 0.25, 0.2, 0.25)
+"""How near to the middle between two values a number is looked up at both. For the first peak it is 2 % of
+speed, for the others what speech over the music moves them by."""
 SPREAD = 0x9E3779B97F4A7C15
 """2^64 divided by the golden ratio: multiplied by it, numbers spread evenly (Knuth, TAOCP 6.4)."""
 
@@ -65,12 +66,14 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a window is looked up by: its `peaks`, and `hashes` with the number of the first peak of each,
-    shape (n,).
+    """What a window is looked up by: `hashes` with the number of the first peak of each, shape (n,), and
+    `peaks`: those among which the first are, and some more.
     """
 
     hashes: Hashes
     firsts: Integers
+    anchors: Floats
+    """Frames of the peaks that `firsts` number."""
     peaks: Peaks
 
 
@@ -90,9 +93,10 @@ def question(samples: Samples) -> Question:
 
     A number between two values is looked up at both, one number at a time.
     """
-    peaks = find_peaks(samples, ASKED_PER_CELL)
-    triples = _triples(peaks, ASKED_FOLLOWERS)
-    numbers = _numbers(peaks, triples)
+    peaks = find_peaks(samples, ALIGNED_PER_CELL)
+    asked = peaks.strongest(ASKED_PER_CELL)
+    triples = _triples(asked, ASKED_FOLLOWERS)
+    numbers = _numbers(asked, triples)
     nearest = np.rint(numbers).astype(np.int64)
     hashes, firsts = [_hashed(nearest)], [triples[0]]
     for place, doubtful in enumerate(DOUBTFUL):
@@ -102,7 +106,7 @@ def question(samples: Samples) -> Question:
         others[place] += np.where(beyond[unsure] > 0, 1, -1)
         hashes.append(_hashed(others))
         firsts.append(triples[0, unsure])
-    return Question(np.concatenate(hashes), np.concatenate(firsts), peaks)
+    return Question(np.concatenate(hashes), np.concatenate(firsts), asked.times, peaks)
 
 
 def _triples(peaks: Peaks, followers: int) -> Integers:

@@ -68,7 +68,7 @@ def _matches(table: HashTable, asked: Question, middle: float) -> tuple[Integers
     rests = (hashes & np.uint32((1 << left) - 1)).astype(table.rests.dtype)
     equal = table.rests[entries] == rests[which]
     which, entries = which[equal], entries[equal]
-    shifts = np.rint((asked.peaks.times - middle) * TICKS_PER_FRAME).astype(np.int64)
+    shifts = np.rint((asked.anchors - middle) * TICKS_PER_FRAME).astype(np.int64)
     return table.places[entries] - shifts[firsts[which]], firsts[which]
 
 

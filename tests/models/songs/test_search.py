@@ -7,7 +7,6 @@ import pytest
 
 from benchmarks.synthetic_songs import SOURCE_PER_CELL, synthetic_songs
 from config.taxonomy import RiskType
-from models.interfaces import Samples
 from models.songs.detector import plays
 from models.songs.enrolment import new_recording
 from models.songs.fingerprint import Fingerprint, question
@@ -55,27 +54,6 @@ def test_hashes_that_are_everywhere_do_not_hide_the_others() -> None:
     index = SongIndex().enrol([song, NewRecording("crowd", RiskType.ANTHEN, 10**6, crowd)])
     found = search(index, heard)
     assert [each.recording.name for each in found if plays(each)] == ["song"]
-
-
-def notes(seed: int, begin_s: float) -> Samples:
-    """Return 20 s with a note in each of five bands every 0.4 s: of any pitch, and soon gone."""
-    random = np.random.default_rng(seed)
-    sound = np.zeros(20 * 16_000)
-    times_s = np.arange(round(0.3 * 16_000)) / 16_000
-    for at_s in np.arange(begin_s, 19.0, 0.4):
-        for band in range(5):
-            hz = 330.0 * 2 ** (0.72 * (band + random.uniform(0.1, 0.9)))
-            start = round((at_s + random.uniform(0.0, 0.04)) * 16_000)
-            sound[start : start + len(times_s)] += np.exp(-25 * times_s) * np.sin(2 * np.pi * hz * times_s)
-    return np.asarray(0.05 * sound, np.float32)
-
-
-def test_a_song_is_found_where_two_others_are_louder_in_every_band() -> None:
-    quiet, louder = notes(1, 0.0), notes(2, 0.13) + notes(3, 0.26)
-    index = SongIndex().enrol([new_recording("quiet", RiskType.ANTHEN, quiet)])
-    heard = (quiet + 2 * louder)[70_000 : 70_000 + WINDOW]
-    [match] = search(index, heard)
-    assert plays(match)
 
 
 def test_a_beat_of_two_pitches_names_no_song_that_has_it() -> None:
