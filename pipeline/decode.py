@@ -220,8 +220,11 @@ class Decoder:
 
     def __init__(self, stream: AudioStream, *, framed: bool) -> None:
         """`framed`: packets begin as `codec_of` expects."""
+        self._own: Callable[[Packet[Any]], list[AudioFrame]] = stream.decode
         self._decode: Callable[[Packet[Any]], list[AudioFrame]] = stream.decode
-        self._codec = stream.codec_context.codec.canonical_name
+        # PyAV declares it for all streams, and has none where FFmpeg has no decoder.
+        context = cast("AudioCodecContext | None", stream.codec_context)
+        self._codec = context.codec.canonical_name if context is not None else None
         self._framed = framed
         self.changed = False
         """Whether the codec has changed: FFmpeg reckons time stamps within a packet by the old one's rate."""
@@ -232,8 +235,13 @@ class Decoder:
             return self._decode(packet)
         except (FFmpegError, ValueError):
             codec = codec_of(memoryview(packet)) if self._framed else None
-            if codec is None or codec == self._codec:
+            if codec == self._codec or (codec is None and not self.changed):
                 raise
+        if codec is None:
+            # What was taken for another codec may have been damage: the stream's own need not say itself.
+            frames = self._own(packet)
+            self._decode, self._codec = self._own, None
+            return frames
         context = cast("AudioCodecContext", AudioCodecContext.create(codec, "r"))
         frames = context.decode(packet)
         self._decode, self._codec, self.changed = context.decode, codec, True
