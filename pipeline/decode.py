@@ -214,16 +214,13 @@ class MediaReader(Reading):
 class Decoder:
     """Decodes one stream's packets, and goes on with another codec where they do.
 
-    Of MPEG-TS whose audio changes its codec and keeps its place FFmpeg tells the new one nobody: the packets
-    come as before, and the decoder that was opened for the old codec takes none of them.
+    Of MPEG-TS whose audio changes its codec in its place FFmpeg tells the new one nobody: packets come on.
     """
 
     def __init__(self, stream: AudioStream, *, framed: bool) -> None:
         """`framed`: packets begin as `codec_of` expects."""
-        self._own: Callable[[Packet[Any]], list[AudioFrame]] = stream.decode
-        self._decode: Callable[[Packet[Any]], list[AudioFrame]] = stream.decode
-        # PyAV declares it for all streams, and has none where FFmpeg has no decoder.
-        context = cast("AudioCodecContext | None", stream.codec_context)
+        self._own = self._decode = stream.decode
+        context = cast("AudioCodecContext | None", stream.codec_context)  # none where there is no decoder
         self._codec = context.codec.canonical_name if context is not None else None
         self._framed = framed
         self.changed = False
@@ -239,12 +236,11 @@ class Decoder:
                 raise
         if codec is None:
             # What was taken for another codec may have been damage: the stream's own need not say itself.
-            frames = self._own(packet)
-            self._decode, self._codec = self._own, None
-            return frames
-        context = cast("AudioCodecContext", AudioCodecContext.create(codec, "r"))
-        frames = context.decode(packet)
-        self._decode, self._codec, self.changed = context.decode, codec, True
+            decode = self._own
+        else:
+            decode = cast("AudioCodecContext", AudioCodecContext.create(codec, "r")).decode
+        frames = decode(packet)
+        self._decode, self._codec, self.changed = decode, codec, True
         return frames
 
 
