@@ -16,7 +16,8 @@ from models.processor import cuts_byte_products
 WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 """The option that says where a graph without a file of its own finds its weights."""
 WITHOUT_BYTES = "session.disable_quant_qdq"
-"""The option that computes networks of bytes in single precision, as they were trained: exact, and slower."""
+"""The option that computes layers between bytes in single precision, as they were trained: exact, and slower.
+Not those whose operators themselves take integers (MatMulInteger, DynamicQuantizeLSTM)."""
 
 
 class OnnxModel:

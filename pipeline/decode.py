@@ -214,14 +214,14 @@ class MediaReader(Reading):
 class Decoder:
     """Decodes one stream's packets, and goes on with another codec where they do.
 
-    Of MPEG-TS whose audio changes its codec and keeps its place FFmpeg tells the new one nobody: the packets
-    come as before, and the decoder that was opened for the old codec takes none of them.
+    Of MPEG-TS whose audio changes its codec in its place FFmpeg tells the new one nobody: packets come on.
     """
 
     def __init__(self, stream: AudioStream, *, framed: bool) -> None:
         """`framed`: packets begin as `codec_of` expects."""
-        self._decode: Callable[[Packet[Any]], list[AudioFrame]] = stream.decode
-        self._codec = stream.codec_context.codec.canonical_name
+        self._own = self._decode = stream.decode
+        context = cast("AudioCodecContext | None", stream.codec_context)  # none where there is no decoder
+        self._codec = context.codec.canonical_name if context is not None else None
         self._framed = framed
         self.changed = False
         """Whether the codec has changed: FFmpeg reckons time stamps within a packet by the old one's rate."""
@@ -232,11 +232,15 @@ class Decoder:
             return self._decode(packet)
         except (FFmpegError, ValueError):
             codec = codec_of(memoryview(packet)) if self._framed else None
-            if codec is None or codec == self._codec:
+            if codec == self._codec or (codec is None and not self.changed):
                 raise
-        context = cast("AudioCodecContext", AudioCodecContext.create(codec, "r"))
-        frames = context.decode(packet)
-        self._decode, self._codec, self.changed = context.decode, codec, True
+        if codec is None:
+            # What was taken for another codec may have been damage: the stream's own need not say itself.
+            decode = self._own
+        else:
+            decode = cast("AudioCodecContext", AudioCodecContext.create(codec, "r")).decode
+        frames = decode(packet)
+        self._decode, self._codec, self.changed = decode, codec, True
         return frames
 
 

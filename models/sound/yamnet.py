@@ -80,12 +80,15 @@ class YamnetTagger:
 
 
 def _graph(path: Path) -> bytes:
-    """Return the network's file for batches of any size. Raises WeightsError."""
+    """Return the network's file for batches of any size. Raises WeightsError, also for another network."""
     try:
         graph = path.read_bytes()
     except OSError as error:
         raise WeightsError(f"cannot read {path}: {error}; run `audiowarden models fetch yamnet`") from None
     for one, any_number in ANY_BATCH.items():
+        if graph.count(one) != 1:
+            text = f"cannot load {path}: it is another network; run `audiowarden models fetch yamnet`"
+            raise WeightsError(text)
         graph = graph.replace(one, any_number)
     return graph
 

@@ -6,11 +6,13 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from pipeline.audio import SAMPLE_RATE_HZ
 from pipeline.audio_forms import AudioForm
+from pipeline.decode import Decoder
 from pipeline.framing import codec_of
 from pipeline.offline.audio import cut_audio, extract_audio
 from pipeline.recording.opening import open_recording
@@ -103,6 +105,28 @@ def test_flv_cannot_be_read_on_and_it_is_said(server: HttpServer, part: Path) ->
     assert heard.seconds == pytest.approx(PART_S, abs=0.2)
     assert heard.fault is SourceFault.INVALID_DATA
     assert "another codec" in str(heard.error)
+
+
+def test_one_packet_that_looks_like_another_codec_costs_no_other(part: Path) -> None:
+    """Segments of MP4 have AAC without heads: it cannot say that it is AAC again."""
+    mp3 = encode(part, part.parent / "strange.mp3", *CODECS["mp3"])
+    with closing(av.open(str(encode(part, part.parent / "plain.mp4", "-c:a", "aac")))) as film:
+        with closing(av.open(str(mp3))) as other:
+            strange = [packet for packet in other.demux(audio=0) if packet.size][5:7]
+        own = [packet for packet in film.demux(audio=0) if packet.size]
+        decoder = Decoder(film.streams.audio[0], framed=True)
+        decoded = [decoder.decode(packet) for packet in (*own[:20], *strange, *own[20:40])]
+    assert decoder.changed
+    assert all(decoded[2:20])
+    assert all(decoded[23:])
+
+
+def test_audio_that_nothing_decodes_is_said(server: HttpServer, part: Path) -> None:
+    film = encode(part, part.parent / "unknown.mp4", "-c:a", "aac").read_bytes()
+    # MPEG-H, for which FFmpeg has no decoder, and PyAV no context.
+    film = film.replace(b"mp4a", b"mhm1").replace(b"esds", b"free")
+    heard = listen(server.content("unknown.mp4", film, "video/mp4"))
+    assert (heard.fault, str(heard.error)) == (SourceFault.INVALID_DATA, "none of the audio can be decoded")
 
 
 def test_a_stored_recording_is_cut_and_extracted_whole(

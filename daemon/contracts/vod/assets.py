@@ -24,6 +24,9 @@ KIND = "vod.asset"
 AUDIO_FOLDER = Place(Location(), "extracted-audio")
 """Under the media root: audio of assets that are at an address, unless another place was asked for."""
 
+UNREADABLE_ASSET = "unreadable asset"
+"""The `error_code` of an extraction that failed for that reason: what it was to make may be left as it is."""
+
 
 class UnreadableAssetError(AudiowardenError):
     """Another version of the program wrote the asset down, and this one cannot read it.

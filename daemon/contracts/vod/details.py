@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
-from daemon.contracts.vod.assets import Asset, AssetStatus
+from daemon.contracts.vod.assets import UNREADABLE_ASSET, Asset, AssetStatus
 from daemon.contracts.vod.messages import (
     AssetDetails,
     BaseInfo,
@@ -63,6 +63,9 @@ def _status(asset: Asset, job: JobState) -> AssetStatus:
     # While it is being extracted anew, the job knows better than what is kept of the last time.
     if job.status in OF_JOB:
         return OF_JOB[job.status]
+    if job.error_code == UNREADABLE_ASSET:
+        # Whoever can read the asset finds it as it was before: nothing else will become of it.
+        return AssetStatus.FAILED
     # A job that cannot be read says nothing of the asset.
     kept = asset.status is KEPT[job.status] or job.error_code == NOT_UNDERSTOOD
     return asset.status if kept else AssetStatus.WORKING

@@ -12,7 +12,13 @@ import structlog
 from config.errors import AudiowardenError
 from daemon.contracts.vod import replies
 from daemon.contracts.vod.access import Projects
-from daemon.contracts.vod.assets import Asset, Assets, AssetStatus, UnreadableAssetError
+from daemon.contracts.vod.assets import (
+    UNREADABLE_ASSET,
+    Asset,
+    Assets,
+    AssetStatus,
+    UnreadableAssetError,
+)
 from daemon.contracts.vod.formats import FORMS, container_of
 from daemon.contracts.vod.messages import AudioExtractComplete, AudioExtractInfo, EventMetaData, MetaData
 from daemon.exports.sources import Sources
@@ -71,8 +77,11 @@ class Extraction:
         asset_id, audio_format = job.request.get("asset_id"), job.request.get("format")
         if not isinstance(asset_id, str) or audio_format not in FORMS:
             raise NotUnderstoodError
-        source = await self._assets.get(job.account, asset_id)
-        audio = await self._assets.get(job.account, job.key)
+        try:
+            source = await self._assets.get(job.account, asset_id)
+            audio = await self._assets.get(job.account, job.key)
+        except UnreadableAssetError as error:
+            raise JobFailedError(str(error), UNREADABLE_ASSET, retryable=error.retryable) from None
         if source is None or audio is None or audio.place is None:
             raise JobFailedError(replies.NOT_FOUND.english, replies.NOT_FOUND.code)
         try:

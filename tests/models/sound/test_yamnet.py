@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,17 @@ def test_patches_of_one_run_do_not_disturb_each_other(tagger: YamnetTagger) -> N
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"model\.onnx.*models fetch yamnet"):
+        YamnetTagger(tmp_path)
+
+
+def test_another_network_is_refused_at_once(yamnet_weights: Path, tmp_path: Path) -> None:
+    """One that takes a single patch would fail at the first window."""
+    shutil.copytree(yamnet_weights, tmp_path, dirs_exist_ok=True)
+    graph = (yamnet_weights / "model.onnx").read_bytes()
+    (tmp_path / "model.onnx").write_bytes(
+        graph.replace(b"/model/Constant_output_0", b"/model/Another1_output_0")
+    )
+    with pytest.raises(WeightsError, match="another network"):
         YamnetTagger(tmp_path)
 
 

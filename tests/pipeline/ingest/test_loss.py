@@ -81,7 +81,7 @@ async def test_a_neighbour_in_another_process_hears_nothing_of_it(spoken_wav: Pa
 
 
 async def test_stop_does_not_wait_for_a_process_that_hangs(spoken_wav: Path) -> None:
-    async with ingesting() as ingest:
+    async with ingesting(hang_s=300.0) as ingest:
         with RtmpServer(spoken_wav, realtime=True) as rtmp:
             run = ingest.source(rtmp.url)
             taking = asyncio.create_task(take(run.windows()), name="take")
@@ -90,6 +90,9 @@ async def test_stop_does_not_wait_for_a_process_that_hangs(spoken_wav: Path) -> 
             await run.stop()
             _, error = await asyncio.wait_for(taking, PATIENCE_S)
             assert error is None
+            async with asyncio.timeout(PATIENCE_S):
+                while ingest.workers.workers[0].answers:  # noqa: ASYNC110 - no event says so
+                    await asyncio.sleep(0.05)
             _, error = await take(ingest.source(rtmp.url).windows())
             assert error is not None, "a silent process is given nothing new"
             assert error.retryable

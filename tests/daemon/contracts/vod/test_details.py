@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from config.settings import S3Settings
-from daemon.contracts.vod.assets import Asset, AssetStatus
+from daemon.contracts.vod.assets import UNREADABLE_ASSET, Asset, AssetStatus
 from daemon.contracts.vod.details import CATEGORIES, describe
 from daemon.jobs.interfaces import NOT_UNDERSTOOD, JobState, JobStatus
 from daemon.storage.s3.clients import S3Clients
 from daemon.storage.stores import ConfiguredStores
 
 DONE, FAILED = JobState(JobStatus.DONE, 1.0), JobState(JobStatus.FAILED, error="It is no film.")
+OF_UNREADABLE = JobState(JobStatus.FAILED, error_code=UNREADABLE_ASSET)
 UNREADABLE = JobState(JobStatus.FAILED, error_code=NOT_UNDERSTOOD)
 
 
@@ -31,6 +32,9 @@ UNREADABLE = JobState(JobStatus.FAILED, error_code=NOT_UNDERSTOOD)
         (AssetStatus.CANCELLED, DONE, "TRANSCODING"),
         (AssetStatus.WAITING, FAILED, "TRANSCODING"),
         (AssetStatus.SUCCEEDED, FAILED, "TRANSCODING"),
+        # The asset is left to the version that can read it: it will never say so.
+        (AssetStatus.WAITING, OF_UNREADABLE, "TRANSCODE_FAILED"),
+        (AssetStatus.SUCCEEDED, OF_UNREADABLE, "TRANSCODE_FAILED"),
         (AssetStatus.SUCCEEDED, UNREADABLE, "TRANSCODE_SUCCEED"),
         (AssetStatus.WAITING, UNREADABLE, "WAITING_TRANSCODE"),
     ],

@@ -102,12 +102,17 @@ async def test_who_waits_for_an_extraction_hears_that_it_cannot_be_read(which: s
             asset_id = await caller.create(**source(made.root))
             audio_id = await caller.extract(asset_id)
             other = asset_id if which == "source" else audio_id
+            readable = await made.ledger.documents.get(KIND, "acme", other)
+            assert readable is not None
             await made.ledger.documents.replace(KIND, "acme", other, LATER)
         with capture_logs() as logs:
-            async with house(tmp_path, maker, settings=settings) as made:
+            async with house(tmp_path, maker, settings=settings) as made, calling(made.url) as caller:
                 await consumer.wait_for(lambda: len(consumer.taken) == 1, PATIENCE_S)
                 assert counted(made) == ["1.0"]
                 assert await made.ledger.documents.get(KIND, "acme", other) == LATER
+                # As the version has it that can read it: it says of the audio what was told.
+                await made.ledger.documents.replace(KIND, "acme", other, readable)
+                assert (await caller.details(audio_id))["status"] == "TRANSCODE_FAILED"
     [info] = infos(consumer)
     assert (info["status"], info["asset_id"], info["error_code"]) == ("FAILED", audio_id, "VOD.10051")
     assert "another version" in info["error_msg"]
