@@ -24,18 +24,24 @@ class OnnxModel:
     """A network with one input. Thread-safe; a call keeps to the thread that makes it."""
 
     def __init__(
-        self, path: Path, graph: bytes | None = None, arrays: Mapping[str, NDArray[np.float32]] | None = None
+        self,
+        path: Path,
+        graph: bytes | None = None,
+        arrays: Mapping[str, NDArray[np.float32]] | None = None,
+        *,
+        whole_bytes: bool = False,
     ) -> None:
         """Load the weights. Raises WeightsError that names the file and what to do.
 
         `graph` is the network where `path` is not one but a file beside which it finds its weights; those
-        `arrays` holds, by name, it takes from there.
+        `arrays` holds, by name, it takes from there. `whole_bytes`: its weights are bytes of eight bits,
+        whose products some processors cut off; of seven bits they fit.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         options.add_session_config_entry(WEIGHTS_FOLDER, str(path.parent))
-        if cuts_byte_products():
+        if whole_bytes and cuts_byte_products():
             options.add_session_config_entry(WITHOUT_BYTES, "1")
         # The session reads them as long as it lives.
         self._given = {

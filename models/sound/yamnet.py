@@ -42,7 +42,8 @@ class YamnetTagger:
 
     def __init__(self, folder: Path) -> None:
         """Load the weights in `folder`. Raises WeightsError."""
-        self._model = OnnxModel(folder / "model.onnx", _graph(folder / "model.onnx"))
+        path = folder / "model.onnx"
+        self._model = OnnxModel(path, _graph(path), whole_bytes=True)
         self.classes = _read_classes(folder / "classes.csv")
         """Display names by index."""
         self._window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
