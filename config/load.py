@@ -34,8 +34,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     try:
         settings = Settings.model_validate(_merge(values, environment))
     except ValidationError as error:
-        place = str(path) if path is not None else "environment"
-        raise ConfigError("\n".join(_explain(place, error))) from None
+        raise ConfigError("\n".join(_explain(path, environment, error))) from None
     return _anchor(settings, path)
 
 
@@ -110,10 +109,11 @@ def _anchor(settings: Settings, path: Path | None) -> Settings:
     )
 
 
-def _explain(place: str, error: ValidationError) -> list[str]:
+def _explain(file: Path | None, environment: Mapping[str, Any], error: ValidationError) -> list[str]:
     lines = []
     for fault in error.errors(include_url=False):
         path = [part for part in fault["loc"] if part != "function-after"]
+        place = "environment" if file is None or _holds(environment, path) else str(file)
         key = ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in path).replace(
             ".[", "["
         )
@@ -123,6 +123,18 @@ def _explain(place: str, error: ValidationError) -> list[str]:
         shown = f" (got {fault['input']!r})" if _may_be_shown(path, fault["input"]) else ""
         lines.append(f"{place}: {key}: {fault['msg'].removeprefix('Value error, ')}{shown}")
     return lines
+
+
+def _holds(environment: Mapping[str, Any], path: list[int | str]) -> bool:
+    """Whether the value at `path` was set by the environment, which wins over the file."""
+    value: Any = environment
+    for part in path:
+        if not isinstance(value, Mapping):
+            return True  # a list, or a text where a section is due: all of it is the environment's
+        if part not in value:
+            return False
+        value = value[part]
+    return bool(path)
 
 
 def _may_be_shown(path: list[int | str], value: object) -> bool:

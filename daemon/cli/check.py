@@ -19,6 +19,7 @@ from daemon.cli.common import ConfigOption, one_sentence
 from daemon.doors import MIN_DESCRIPTORS, most_descriptors
 from daemon.lists import read_folder
 from daemon.port import open_port
+from daemon.storage.interfaces import StorageError
 from daemon.storage.opened import probe_clip_bucket, probe_media_root
 from models.errors import WeightsError
 from models.packaged import DETECTOR_MODELS
@@ -90,9 +91,11 @@ def _weights(settings: Settings) -> str:
     model = settings.recogniser.model
     screening = (settings.recogniser.screen_model,) if settings.recogniser.screen_model else ()
     others = (*screening, *DETECTOR_MODELS)
+    if absent := [name for name in (model, *others) if cache.find(name) is None]:
+        are = "is" if len(absent) == 1 else "are"
+        fetch = f"audiowarden models fetch {' '.join(absent)}"
+        raise WeightsError(f"{', '.join(absent)} {are} not on this machine: run `{fetch}`")
     for name in (model, *others):
-        if cache.find(name) is None:
-            raise WeightsError(f"{name} is not on this machine: run `audiowarden models fetch {name}`")
         known = cache.verify(name)
         if name == model:
             doubt = "" if known else ", contents unknown to us"
@@ -117,10 +120,14 @@ def _clip_store(settings: Settings) -> str:
 
 
 def _media_root(settings: Settings) -> str:
-    if settings.storage.local_root is None:
+    root = settings.storage.local_root
+    if root is None:
         return "none is configured, so recordings must be in buckets"
-    asyncio.run(probe_media_root(settings))
-    return str(settings.storage.local_root)
+    try:
+        asyncio.run(probe_media_root(settings))
+    except StorageError as error:  # which is told to clients too, so it names no folder
+        raise StorageError(f"{root}: {error}") from None
+    return str(root)
 
 
 def _port(settings: Settings) -> str:

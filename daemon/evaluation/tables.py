@@ -143,8 +143,11 @@ def _voices(evaluation: Evaluation) -> Table:
 
 
 def _events(evaluation: Evaluation) -> Table:
-    names = ("present", "hits", "misses", "miss rate", "absent", "false alarms", "false alarm rate")
-    table = Table("event", *_numbers(*names), title="Events")
+    names = ("there", "hits", "misses", "miss rate", "absent", "false alarms", "false alarm rate")
+    # A name cut off is no name: on 80 columns the headings give way.
+    # On a narrow terminal the headings are folded, never a name: AUDIOPO… is none.
+    event = Column("event", no_wrap=True, min_width=max(map(len, evaluation.events)))
+    table = Table(event, *_numbers(*names), title="Events")
     for name, each in evaluation.events.items():
         there = (str(each.present), str(each.hits), str(each.misses), _share(each.miss_rate))
         table.add_row(name, *there, str(each.absent), str(each.false_alarms), _share(each.false_alarm_rate))

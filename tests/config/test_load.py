@@ -184,6 +184,20 @@ def test_mistakes_in_the_environment_are_named(environ: dict[str, str], said: st
     assert said in str(caught.value)
 
 
+def test_a_mistake_is_laid_to_the_environment_or_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "[server]\nprot = 1\n[jobs]\nat_once = 'x'\n")
+    environ = {"AUDIOWARDEN__SERVER__PRT": "1", "AUDIOWARDEN__ACCOUNTS": '[{"name": "a"}]'}
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path, environ)
+    said = sorted(line.removeprefix(f"{path}: ") for line in str(caught.value).splitlines())
+    assert [line.split(": ")[:2] for line in said] == [
+        ["environment", "accounts[0]"],
+        ["environment", "server.prt"],
+        ["jobs.at_once", "Input should be a valid integer, unable to parse string as an integer (got 'x')"],
+        ["server.prot", "unknown key, did you mean port?"],
+    ]
+
+
 def test_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read configuration .*: No such file or directory"):
         load_settings(tmp_path / "none.toml", {})

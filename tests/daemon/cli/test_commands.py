@@ -68,7 +68,7 @@ def test_check_names_everything_that_is_missing(tmp_path: Path) -> None:
     assert bad.returncode == 1
     missing = [line for line in bad.stdout.splitlines() if line.startswith("missing")]
     assert [line.split()[1] for line in missing] == ["model:", "accounts:"]
-    assert "audiowarden models fetch base" in missing[0]
+    assert "`audiowarden models fetch base yamnet voiceprint gender`" in missing[0]
 
 
 def test_check_runs_from_any_folder_with_the_environment_alone(tmp_path: Path) -> None:

@@ -88,5 +88,5 @@ bucket = "no-such-bucket"
     assert done.returncode == 1
     assert [line for line in done.stdout.splitlines() if line.startswith("missing")] == [
         "missing  clip store: the object store 127.0.0.1 has no such bucket",
-        "missing  media root: the media root is not there",
+        f"missing  media root: {tmp_path / 'not/there'}: the media root is not there",
     ]
