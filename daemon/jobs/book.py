@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from functools import partial
+
+from pydantic import TypeAdapter
+from pydantic_core import from_json
 
 from config.settings import JobSettings
 from daemon.jobs.interfaces import JobState, JobStatus, NotUnderstoodError
@@ -33,10 +36,8 @@ class Stored:
     def read(cls, body: bytes) -> Stored:
         """Read what `write` wrote, whatever a later version has added. Raises NotUnderstoodError."""
         try:
-            document = json.loads(body)
-            state = {each: document["state"][each] for each in _STATE_FIELDS if each in document["state"]}
-            status = JobStatus(state.pop("status"))
-            return cls(int(document["run"]), int(document["begun"]), JobState(status, **state))
+            document = from_json(body)
+            return _STORED.validate_python({each: document[each] for each in _NEEDED})
         except (ValueError, LookupError, TypeError):
             raise NotUnderstoodError from None
 
@@ -45,7 +46,8 @@ class Stored:
         return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False).encode()
 
 
-_STATE_FIELDS = tuple(each.name for each in fields(JobState))
+_STORED = TypeAdapter(Stored)
+_NEEDED = ("run", "begun", "state")
 
 
 class JobBook:

@@ -67,6 +67,6 @@ def key_of(name: JobName, run: int) -> str:
 def _request_in(body: bytes) -> Mapping[str, Any] | None:
     try:
         request = json.loads(body)["request"]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return None
     return request if isinstance(request, dict) else None

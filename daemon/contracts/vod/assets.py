@@ -9,9 +9,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
+from pydantic_core import from_json
 
 from config.errors import AudiowardenError
 from daemon.contracts.vod.messages import MetaData
@@ -26,6 +27,9 @@ AUDIO_FOLDER = Place(Location(), "extracted-audio")
 
 UNREADABLE_ASSET = "unreadable asset"
 """The `error_code` of an extraction that failed for that reason: what it was to make may be left as it is."""
+END_OF_YEAR_9999_S = 253_402_300_799
+EpochS = Annotated[float, Field(ge=0, le=END_OF_YEAR_9999_S)]
+"""Seconds since the epoch, of a year that can be written with four digits."""
 
 
 class UnreadableAssetError(AudiowardenError):
@@ -60,9 +64,8 @@ class Asset:
 
     asset_id: str
     title: str
-    created_at: float
-    """Seconds since the epoch, as is `modified_at`."""
-    modified_at: float
+    created_at: EpochS
+    modified_at: EpochS
     status: AssetStatus = AssetStatus.CREATED
     description: str = ""
     video_type: str = ""
@@ -109,7 +112,8 @@ class Asset:
         Raises UnreadableAssetError.
         """
         try:
-            document = json.loads(body)
+            # Unlike json.loads it refuses lone surrogates, and what is nested too deeply, with a ValueError.
+            document = from_json(body)
             stored = document.get("meta_data", {})
             known = {each: stored[each] for each in _META_FIELDS & stored.keys()}
             meta_data = MetaData.model_validate(known).model_dump(exclude_none=True) if stored else {}

@@ -15,7 +15,16 @@ from daemon.ledger.sqlite import SqliteLedger
 from daemon.metrics import Metrics
 from tests.support.jobs_house import Bench, House, house, until
 
-GARBLED = (b"", b"\xff", b"[]", b'"x"', b"{}", b'{"request": 5}', b'{"version": 9, "wish": {}}')
+GARBLED = (
+    b"",
+    b"\xff",
+    b"[]",
+    b'"x"',
+    b"{}",
+    b'{"request": 5}',
+    b'{"version": 9, "wish": {}}',
+    b"[" * 100_000,
+)
 
 
 def open_bench() -> Bench:
@@ -100,8 +109,23 @@ async def test_a_request_that_its_work_does_not_know_fails(tmp_path: Path) -> No
     assert (bench.begun, len(told(logs))) == (["k"] * 3, 1)
 
 
+def state_of(**fields: Any) -> bytes:
+    return json.dumps({"run": 3, "begun": 0, "state": {"status": "done", **fields}}).encode()
+
+
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b'{"run": 3}', b'{"run": 3, "begun": 0, "state": {"status": "melting"}}']
+    "body",
+    [
+        b"",
+        b"[]",
+        b"[" * 100_000,
+        b'{"run": 3}',
+        state_of(status="melting"),
+        state_of(progress="half"),
+        state_of(result=5),
+        state_of(error={"en": "It failed."}),
+        state_of(error="\ud800"),
+    ],
 )
 async def test_how_far_a_job_is_cannot_be_read(body: bytes, tmp_path: Path) -> None:
     bench = open_bench()

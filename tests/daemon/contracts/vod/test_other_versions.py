@@ -39,6 +39,13 @@ def changed(**fields: Any) -> bytes:
         changed(meta_data=None),
         changed(meta_data={"seconds": 5}),
         changed(meta_data={"pack_type": "MP3"}),
+        # In nanoseconds, and before there were clocks.
+        changed(created_at=1_700_000_000_000_000_000),
+        changed(modified_at=-1e18),
+        changed(modified_at=float("nan")),
+        changed(created_at=float("inf")),
+        changed(title="\ud800"),
+        b"[" * 100_000,
     ],
 )
 def test_what_this_version_cannot_read(body: bytes) -> None:
