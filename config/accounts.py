@@ -26,7 +26,7 @@ PULL_PLACES = {
     "agora": {"appId", "channel", "token", "uid", "tokenId"},
 }
 """What the address of a stream may be made of."""
-
+HEX_256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 ROSTER_PLACES = {
     "trtc": {"sdkAppId", "userId", "room", "roomIsNumber"},
@@ -132,7 +132,7 @@ class TvuSettings(Section):
         if any(not each.get_secret_value() for each in self.session_ids):
             raise ValueError("session_ids must not be empty")
         key = self.descriptor_key
-        if key is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", key.get_secret_value()):
+        if key is not None and not HEX_256.fullmatch(key.get_secret_value()):
             raise ValueError("descriptor_key must be 64 hexadecimal digits: openssl rand -hex 32")
         return self
 
@@ -158,7 +158,7 @@ class AccountSettings(Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
     access_key: SecretStr | None = None
-    access_key_sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+    access_key_sha256: str | None = None
     max_streams: Annotated[int, Field(ge=0)] = 1000
     max_requests_per_s: Annotated[int, Field(ge=1)] = 500
     lists_dir: Path | None = None
@@ -180,6 +180,8 @@ class AccountSettings(Section):
             raise ValueError("needs exactly one of access_key and access_key_sha256")
         if self.access_key is not None and not self.access_key.get_secret_value():
             raise ValueError("access_key must not be empty")
+        if self.access_key_sha256 is not None and not HEX_256.fullmatch(self.access_key_sha256):
+            raise ValueError("access_key_sha256 must be 64 hexadecimal digits: printf %s KEY | sha256sum")
         if self.callback_secret is not None and not self.callback_secret.get_secret_value():
             raise ValueError("callback_secret must not be empty")
         return self

@@ -75,7 +75,8 @@ async def _export(source: str, export: Export, settings: Settings) -> Exported:
         store = stores.at(export.target.location)
         # Also at the end, but it is better said before the work than after it.
         if not export.replace and await store.info(export.target.key) is not None:
-            raise ObjectExistsError("the target exists: choose another, or --overwrite it")
+            name = Path(export.target.key).name
+            raise ObjectExistsError(f"{name} exists: choose another target, or --overwrite it")
         addresses = AddressPolicy(allow_private=True)
         sources = Sources(stores, lambda bench: WebLibrary(addresses, settings.network, bench))
         with (

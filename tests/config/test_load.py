@@ -113,6 +113,10 @@ def test_settings_are_frozen_and_mask_secrets(tmp_path: Path) -> None:
         ("[server]\nport = 70000\n", "server.port: Input should be less than or equal to 65535 (got 70000)"),
         ("[[accounts]]\nname='a'\n", "accounts[0]: needs exactly one of access_key and access_key_sha256"),
         (
+            "[[accounts]]\nname='a'\naccess_key_sha256='…'\n",
+            "accounts[0]: access_key_sha256 must be 64 hexadecimal digits: printf",
+        ),
+        (
             "[[accounts]]\nname='a'\naccess_key='k'\ncallback_secret=''\n",
             "accounts[0]: callback_secret must not be empty",
         ),

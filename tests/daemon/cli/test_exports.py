@@ -48,7 +48,7 @@ def test_a_piece_of_audio_is_exported_exactly(live: Path, tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["a.flac"], "nothing else is left"
     again = run("export", str(live / "play.m3u8"), "a.flac", cwd=tmp_path)
     assert again.returncode == 1
-    assert again.stderr.strip() == "audiowarden: the target exists: choose another, or --overwrite it"
+    assert again.stderr.strip() == "audiowarden: a.flac exists: choose another target, or --overwrite it"
 
 
 def test_video_comes_from_an_address_and_goes_into_a_bucket(
