@@ -110,8 +110,7 @@ class MediaReader(Reading):
         if not container.streams.audio:
             raise SourceError(SourceFault.NO_AUDIO, "the stream has no audio")
         stream = container.streams.audio[0]
-        zero_s = 0.0
-        seek_s = 0.0
+        zero_s = seek_s = 0.0
         if not self.live and stream.time_base is not None:
             zero_s = float((stream.start_time or 0) * stream.time_base)
             seek_s = _seek(container, stream, zero_s, start_s) if self._seekable else 0.0
@@ -124,13 +123,16 @@ class MediaReader(Reading):
                 yield from self._noting(shaper.push(frame, shape(frame)))
         except FAILURES as error:
             broken = error
-        yield from self._noting(shaper.flush())
-        if isinstance(broken, IndexError) and not self.live:
-            # PyAV has no place for a stream that comes later.
-            raise other_codec()
-        broken = broken or self._broken()
-        if broken is not None:
-            raise broken
+        try:
+            yield from self._noting(shaper.flush())
+            if isinstance(broken, IndexError) and not self.live:
+                # PyAV has no place for a stream that comes later.
+                raise other_codec()
+            broken = broken or self._broken()
+            if broken is not None:
+                raise broken
+        finally:
+            del broken
         # What is read from a place on has been heard before: the place may be its end.
         if not self.progress.heard_s and not self.cancelled and start_s <= 0:
             if self.progress.bad_packets:
@@ -194,9 +196,13 @@ class MediaReader(Reading):
                     gathered, gathered_s = [], 0.0
         except FAILURES as error:
             broken = error
-        yield from self._decoded(decoder, gathered)
-        if broken is not None:
-            raise broken
+        try:
+            yield from self._decoded(decoder, gathered)
+            if broken is not None:
+                raise broken
+        finally:
+            # A frame and the error that it holds would keep each other, and all that FFmpeg opened.
+            del broken
 
     def _decoded(self, decoder: Decoder, packets: list[Packet[Any]]) -> Iterator[AudioFrame]:
         """Decode what can be; raise SourceError when nothing could be for a while."""
@@ -269,9 +275,7 @@ def _seek(container: InputContainer, stream: AudioStream, zero_s: float, start_s
     No demuxer goes behind a recording's end. One that was read to its last window and broke off before its
     end was told is read from before its end again, so that it ends as others do.
     """
-    seek_s = start_s
-    if container.duration:
-        seek_s = min(seek_s, container.duration / av.time_base)
+    seek_s = min(start_s, container.duration / av.time_base) if container.duration else start_s
     seek_s -= SEEK_MARGIN_S
     if seek_s <= 0 or stream.time_base is None:
         return 0.0
@@ -321,8 +325,7 @@ def to_blocks(from_hz: int) -> MonoResampling:
 
 def shape(frame: AudioFrame) -> Shape:
     """Say what a frame says about itself."""
-    form = f"{frame.format.name} {frame.layout.name}"
-    return Shape(frame.time, frame.samples, frame.sample_rate, form)
+    return Shape(frame.time, frame.samples, frame.sample_rate, f"{frame.format.name} {frame.layout.name}")
 
 
 def open_tap(tap: Tap, container: str | None) -> InputContainer:

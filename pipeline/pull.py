@@ -132,6 +132,10 @@ class PulledSource(SourceRun):
                     for cut in cutter.feed(block.time_s, block.pcm):
                         self._hand_over(handover, cut)
                     pace.keep(len(block.pcm) / SAMPLE_RATE_HZ, slow=self._reader.patient and cutter.ahead())
+        except SourceError as caught:
+            # What it says is all that counts. Its frames would keep open what FFmpeg opened.
+            caught.__cause__ = caught.__context__ = None
+            error = caught.with_traceback(None)
         except BaseException as caught:
             # Carried to whoever takes the windows, in whose hands it is raised again.
             error = caught
