@@ -16,8 +16,8 @@ import structlog
 
 from config.settings import NetworkSettings
 from pipeline.audio import SAMPLE_RATE_HZ, WINDOW_S, Window
-from pipeline.decode import MediaReader
 from pipeline.handover import HandOver
+from pipeline.media_reader import MediaReader
 from pipeline.network.addresses import AddressPolicy
 from pipeline.readers import FileReader, UrlReader
 from pipeline.run import SourceRun

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config.settings import NetworkSettings
-from pipeline.decode import MediaReader
+from pipeline.media_reader import MediaReader
 from pipeline.network.addresses import AddressPolicy
 from pipeline.network.fetch import GuardedOpener
 from pipeline.network.parts import Parts

@@ -16,8 +16,8 @@ import pytest
 from config.settings import NetworkSettings
 from pipeline.audio import WINDOW_SAMPLES, LostWindow, Pcm, Window
 from pipeline.blocks import Block
-from pipeline.decode import MediaReader
 from pipeline.handover import CAPACITY
+from pipeline.media_reader import MediaReader
 from pipeline.pull import PulledSource, abandoned_threads
 from pipeline.source import Position, SourceFault
 from tests.support.listening import (

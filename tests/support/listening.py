@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from config.settings import NetworkSettings
 from pipeline.audio import SAMPLE_RATE_HZ, LostWindow, Pcm, Window
 from pipeline.blocks import Block
-from pipeline.decode import MediaReader
+from pipeline.media_reader import MediaReader
 from pipeline.network.addresses import AddressPolicy
 from pipeline.pull import PulledSource
 from pipeline.readers import FileReader, UrlReader
