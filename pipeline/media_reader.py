@@ -140,7 +140,6 @@ class MediaReader(Reading):
         decoder = Decoder(stream, framed=framed)
         gathered: list[Packet[Any]] = []
         gathered_s = packet_s = 0.0
-        broken: Exception | None = None
         try:
             for packet in container.demux(stream, *others):
                 if self.cancelled:
@@ -164,15 +163,11 @@ class MediaReader(Reading):
                 if gathered_s >= GATHER_S or len(gathered) >= MAX_GATHERED or not packet_s:
                     yield from self._decoded(decoder, gathered)
                     gathered, gathered_s = [], 0.0
-        except FAILURES as error:
-            broken = error
-        try:
+        except FAILURES:
+            # It has no name here: a frame and the error it holds would keep each other, and the container.
             yield from self._decoded(decoder, gathered)
-            if broken is not None:
-                raise broken
-        finally:
-            # A frame and the error that it holds would keep each other, and all that FFmpeg opened.
-            del broken
+            raise
+        yield from self._decoded(decoder, gathered)
 
     def _decoded(self, decoder: Decoder, packets: list[Packet[Any]]) -> Iterator[AudioFrame]:
         """Decode what can be; raise SourceError when nothing could be for a while."""

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress, ProgressColumn
 
 from config.errors import AudiowardenError
+from models.errors import EnrolmentError
 
 INTERRUPT_GRACE_S = 2.0
 """For showing what has been found until then."""
@@ -35,6 +36,15 @@ def one_sentence() -> Iterator[None]:
     except AudiowardenError as error:
         typer.echo(f"audiowarden: {error}", err=True)
         raise typer.Exit(1) from None
+
+
+@contextmanager
+def said_of(path: Path) -> Iterator[None]:
+    """Name the file or folder of which an EnrolmentError is said."""
+    try:
+        yield
+    except EnrolmentError as error:
+        raise EnrolmentError(f"{path}: {error}") from None
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from rich.text import Text
 from config.load import load_settings
 from config.settings import LogSettings, NetworkSettings
 from config.taxonomy import RiskType
-from daemon.cli.common import ConfigOption, one_sentence
+from daemon.cli.common import ConfigOption, one_sentence, said_of
 from daemon.cli.recording import read_recording
 from daemon.logs import configure_logging
 from models.enrolled_file import locked
@@ -99,6 +99,7 @@ def remove(name: NameArgument, config: ConfigOption = None, folder: FolderOption
     """Forget a song; a running daemon takes note within seconds."""
     with one_sentence():
         folder = _folder(config, folder)
+        # First without the lock, which would make the folder.
         _without(name, folder)
         with locked(folder):
             _without(name, folder).write(folder)
@@ -107,11 +108,9 @@ def remove(name: NameArgument, config: ConfigOption = None, folder: FolderOption
 
 def _without(name: str, folder: Path) -> SongIndex:
     """Raises EnrolmentError that names the folder in which nothing bears the name."""
-    index = SongIndex.read(folder)
-    try:
-        return index.remove(name)
-    except EnrolmentError as error:
-        raise EnrolmentError(f"{folder}: {error}") from None
+    enrolled = SongIndex.read(folder)
+    with said_of(folder):
+        return enrolled.remove(name)
 
 
 def _folder(config: Path | None, folder: Path | None) -> Path:
@@ -161,11 +160,9 @@ def _take(
     for name, path in track(
         named, "listening", console=console, transient=True, disable=not console.is_terminal or len(named) < 2
     ):
-        try:
+        with said_of(path):
             samples = read_recording(path, network, MAX_MINUTES)
             news.append(new_recording(name, risk, samples))
-        except EnrolmentError as error:
-            raise EnrolmentError(f"{path}: {error}") from None
         known = known_as(index, samples)
         if known is not None and known != name:
             notes.append(f"note: {path} is enrolled already as {known}; either name may be reported")

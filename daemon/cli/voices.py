@@ -13,7 +13,7 @@ from rich.text import Text
 
 from config.load import load_settings
 from config.settings import LogSettings, Settings
-from daemon.cli.common import ConfigOption, one_sentence
+from daemon.cli.common import ConfigOption, one_sentence, said_of
 from daemon.cli.recording import read_recording
 from daemon.listening import load_senses
 from daemon.logs import configure_logging
@@ -89,6 +89,7 @@ def remove(name: NameArgument, config: ConfigOption = None, folder: FolderOption
     """Forget a person's voice; a running daemon takes note within seconds."""
     with one_sentence():
         folder = _folder(config, folder)
+        # First without the lock, which would make the folder.
         _without(name, folder)
         with locked(folder):
             _without(name, folder).write(folder)
@@ -97,11 +98,9 @@ def remove(name: NameArgument, config: ConfigOption = None, folder: FolderOption
 
 def _without(name: str, folder: Path) -> VoiceIndex:
     """Raises EnrolmentError that names the folder in which nothing bears the name."""
-    index = VoiceIndex.read(folder)
-    try:
-        return index.remove(name)
-    except EnrolmentError as error:
-        raise EnrolmentError(f"{folder}: {error}") from None
+    enrolled = VoiceIndex.read(folder)
+    with said_of(folder):
+        return enrolled.remove(name)
 
 
 def _folder(config: Path | None, folder: Path | None) -> Path:
@@ -115,9 +114,7 @@ def _take(files: list[Path], settings: Settings) -> list[Recording]:
     for path in files:
         if str(path) in recordings:
             raise EnrolmentError(f"{path}: given twice")
-        try:
+        with said_of(path):
             recordings[str(path)] = enrolment.take(read_recording(path, settings.network, MAX_MINUTES))
-        except EnrolmentError as error:
-            raise EnrolmentError(f"{path}: {error}") from None
     one_speaker(recordings)
     return list(recordings.values())
